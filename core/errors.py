@@ -1,0 +1,145 @@
+"""Every error Overread raises on purpose, in one tree.
+
+::
+
+    OverreadError
+    ├── SettingsError              a setting has a value that cannot be used
+    ├── StoreError                 the database or a stored object failed
+    │   ├── StoreUnavailable       it cannot be reached, or cannot be written
+    │   └── BlobMissing            a stored object is gone or no longer matches its digest
+    ├── PermissionDenied           this person's role does not allow it
+    ├── ScanError                  bytes that do not become a scan
+    │   ├── EmptyFile              there is nothing in it
+    │   ├── FileTooLarge           more bytes than the limit
+    │   ├── TooManyPixels          more pixels than the limit
+    │   ├── TooSmall               fewer pixels than can be read
+    │   ├── UnsupportedFormat      not a format that is read here
+    │   └── CorruptFile            the right format, but it cannot be decoded whole
+    ├── ModelError                 a model that cannot be used
+    │   ├── BundleNotFound         no such task or version
+    │   ├── BundleInvalid          a bundle that is incomplete or contradicts itself
+    │   ├── ModelBusy              too many reads are waiting
+    │   └── PredictionFailed       the model ran and gave no usable answer
+    ├── LesionError                a map or controls that cannot be used
+    │   └── InvalidControls        a control is out of its range
+    ├── ReviewError                feedback or a review step that cannot be taken
+    │   ├── InvalidFeedback        an entry is missing or contradicts another
+    │   ├── CaseNotFound           no such case
+    │   ├── NotYetRead             the blind read comes first
+    │   └── StateConflict          somebody else has moved the case on
+    └── LearningError              training or evaluation that cannot go on
+        └── DatasetError           a dataset folder that cannot be used
+
+The text of an error is one line for the person who sees it: what is wrong, and what to do.
+It never holds a file name, a patient's data or anything a person typed.
+"""
+
+from __future__ import annotations
+
+
+class OverreadError(Exception):
+    """Root of the tree: whoever catches this has caught everything raised on purpose."""
+
+
+class SettingsError(OverreadError):
+    """A setting has a value that cannot be used."""
+
+
+class StoreError(OverreadError):
+    """The database or a stored object failed."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, or cannot be written."""
+
+
+class BlobMissing(StoreError):
+    """A stored object is gone, or no longer matches its digest."""
+
+
+class PermissionDenied(OverreadError):
+    """This person's role does not allow it."""
+
+
+class ScanError(OverreadError):
+    """Bytes that do not become a scan."""
+
+
+class EmptyFile(ScanError):
+    """There is nothing in the file."""
+
+
+class FileTooLarge(ScanError):
+    """More bytes than the limit."""
+
+
+class TooManyPixels(ScanError):
+    """More pixels than the limit, found in the header before decoding."""
+
+
+class TooSmall(ScanError):
+    """Fewer pixels than can be read."""
+
+
+class UnsupportedFormat(ScanError):
+    """Not a format that is read here."""
+
+
+class CorruptFile(ScanError):
+    """The right format, but it cannot be decoded whole."""
+
+
+class ModelError(OverreadError):
+    """A model that cannot be used."""
+
+
+class BundleNotFound(ModelError):
+    """No bundle of this task or version."""
+
+
+class BundleInvalid(ModelError):
+    """A bundle that is incomplete or contradicts itself."""
+
+
+class ModelBusy(ModelError):
+    """Too many reads are waiting."""
+
+
+class PredictionFailed(ModelError):
+    """The model ran and gave no usable answer."""
+
+
+class LesionError(OverreadError):
+    """A map or controls that cannot be used."""
+
+
+class InvalidControls(LesionError):
+    """A control is out of its range."""
+
+
+class ReviewError(OverreadError):
+    """Feedback or a review step that cannot be taken."""
+
+
+class InvalidFeedback(ReviewError):
+    """An entry is missing or contradicts another."""
+
+
+class CaseNotFound(ReviewError):
+    """No such case."""
+
+
+class NotYetRead(ReviewError):
+    """The blind read comes first."""
+
+
+class StateConflict(ReviewError):
+    """Somebody else has moved the case on."""
+
+
+class LearningError(OverreadError):
+    """Training or evaluation that cannot go on."""
+
+
+class DatasetError(LearningError):
+    """A dataset folder that cannot be used."""

@@ -1,0 +1,66 @@
+"""Gettext: every text on screen goes through :func:`_`, English is the message itself.
+
+The language is asked for at the moment a text is needed, because one server process serves
+people with different languages at once and Streamlit reruns fragments without ``app.py``.
+``core.ui`` therefore installs a function that knows the current session's language; everywhere
+else (command line, tests, background work) the language of the context applies.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+DOMAIN = "overread"
+LOCALES = Path(__file__).resolve().parent.parent / "assets" / "locale"
+#: Language code to its own name, in the order the switch shows them.
+LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
+
+_context: ContextVar[str] = ContextVar("overread_language", default="en")
+_session_language: Callable[[], str | None] = lambda: None  # noqa: E731
+
+
+def install_session_language(source: Callable[[], str | None]) -> None:
+    """Let ``source`` name the language of the session that is running, or none.
+
+    Parameters
+    ----------
+    source
+        Called for every text; returns a key of :data:`LANGUAGES`, or None outside a session.
+    """
+    global _session_language
+    _session_language = source
+
+
+@contextmanager
+def use_language(code: str) -> Iterator[None]:
+    """Speak ``code`` (a key of :data:`LANGUAGES`) inside the ``with`` block."""
+    token = _context.set(code)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def language() -> str:
+    """Return the language in force: the session's, else the context's."""
+    return _session_language() or _context.get()
+
+
+@cache
+def _catalogue(code: str) -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, LOCALES, languages=[code], fallback=True)
+
+
+def _(message: str) -> str:
+    """Return ``message`` in the language in force; the English text is the key."""
+    return message if not message else _catalogue(language()).gettext(message)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """Return the form of a message that suits ``n``, in the language in force."""
+    return _catalogue(language()).ngettext(singular, plural, n)
