@@ -1,0 +1,85 @@
+"""From feedback to a settled label: the form, the queue, the blind read, and the closing.
+
+Everything is appended in one transaction per step, and a function returns only when its step is
+on disk. Each step that saves takes a ``submission_key``: the same step sent twice is saved once.
+"""
+
+from core.review._case import (
+    add_comment,
+    close_case,
+    open_case,
+    record_blind_read,
+    reveal,
+    revise_label,
+    settled_label,
+)
+from core.review._convert import ai_result, image_facts
+from core.review._projection import rebuild_projection
+from core.review._queue import list_queue
+from core.review._submit import my_submissions, submit_feedback
+from core.review._types import (
+    DEFAULT_LABELS,
+    AIResult,
+    CaseEvent,
+    CaseState,
+    CaseView,
+    EventKind,
+    Feedback,
+    FeedbackEntry,
+    ImageFacts,
+    Label,
+    LabelDraft,
+    LabelEntry,
+    Origin,
+    Polygon,
+    Problem,
+    QueueFilter,
+    QueueItem,
+    QueuePage,
+    Receipt,
+    Revealed,
+    Stage,
+    Submission,
+    Urgency,
+    Verdict,
+)
+
+__all__ = [
+    "DEFAULT_LABELS",
+    "AIResult",
+    "CaseEvent",
+    "CaseState",
+    "CaseView",
+    "EventKind",
+    "Feedback",
+    "FeedbackEntry",
+    "ImageFacts",
+    "Label",
+    "LabelDraft",
+    "LabelEntry",
+    "Origin",
+    "Polygon",
+    "Problem",
+    "QueueFilter",
+    "QueueItem",
+    "QueuePage",
+    "Receipt",
+    "Revealed",
+    "Stage",
+    "Submission",
+    "Urgency",
+    "Verdict",
+    "add_comment",
+    "ai_result",
+    "close_case",
+    "image_facts",
+    "list_queue",
+    "my_submissions",
+    "open_case",
+    "rebuild_projection",
+    "record_blind_read",
+    "reveal",
+    "revise_label",
+    "settled_label",
+    "submit_feedback",
+]

@@ -1,0 +1,134 @@
+"""Sending feedback: the moment from which nothing may be lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from core.review import _rows
+from core.review._projection import project
+from core.review._types import CaseState, EventKind, Feedback, Receipt, Submission, Urgency
+from core.store import schema
+from core.trust import Permission, Person, remember, require
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+
+def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt:
+    """Save feedback with its image and the AI's answer, and return once all is on disk.
+
+    Feedback on a closed case opens it again: somebody who looks at the same image and says
+    something new is a reason to look again, and the earlier label stays in the history.
+
+    Parameters
+    ----------
+    store
+        Where to.
+    person
+        Who sends; needs ``SEND_FEEDBACK``.
+    feedback
+        The form. The same form under the same key is saved once, however often and from however
+        many threads it is sent.
+
+    Raises
+    ------
+    PermissionDenied
+        The role does not allow it.
+    StateConflict
+        The key was used for another form, so that this one is not saved.
+    StoreUnavailable, StoreError
+        Nothing was saved.
+    """
+    require(person, Permission.SEND_FEEDBACK)
+    mark = _mark(person, feedback)
+    with store.reading() as connection:
+        saved = _saved(connection, feedback.submission_key)
+    if saved is not None:
+        return _repeated(saved, mark)
+    # Before the transaction that points to it; on its own it is harmless.
+    blob = store.blobs.put(feedback.png)
+    digest = feedback.image.digest
+    with store.writing() as connection:
+        now = datetime.now(UTC)
+        remember(connection, person)
+        _rows.add_image(connection, feedback.image, blob, now)
+        state = _rows.open_and_lock(connection, digest, feedback.urgency, now)
+        # Again, now that nobody else can be in the middle of the same.
+        saved = _saved(connection, feedback.submission_key)
+        if saved is not None:
+            return _repeated(saved, mark)
+        read_id = None if feedback.ai is None else _rows.add_read(connection, feedback.ai, now)
+        feedback_id = _rows.add_feedback(
+            connection, person, feedback, read_id=read_id, mark=mark, at=now
+        )
+        if state is CaseState.CLOSED:
+            _rows.add_event(connection, digest, EventKind.REOPENED, person, now)
+        _rows.add_event(
+            connection, digest, EventKind.RECEIVED, person, now, feedback_id=feedback_id
+        )
+        project(connection, digest)
+    return Receipt(feedback.image.case_number, feedback_id, True, now)
+
+
+def my_submissions(
+    store: Store, person: Person, *, limit: int = 50, offset: int = 0
+) -> tuple[Submission, ...]:
+    """Return the feedback ``person`` has sent, newest first: that it arrived, and where it stands.
+
+    Raises
+    ------
+    PermissionDenied
+        The role sends no feedback.
+    """
+    require(person, Permission.SEND_FEEDBACK)
+    feedback, images, cases = schema.feedback, schema.images, schema.cases
+    query = (
+        select(
+            feedback.c.id,
+            feedback.c.urgency,
+            feedback.c.submitted_at,
+            images.c.case_number,
+            cases.c.state,
+        )
+        .join(images, images.c.digest == feedback.c.image_digest)
+        .join(cases, cases.c.image_digest == feedback.c.image_digest)
+        .where(feedback.c.person_id == person.id)
+        .order_by(feedback.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    with store.reading() as connection:
+        return tuple(
+            Submission(
+                feedback_id=row.id,
+                case_number=row.case_number,
+                state=CaseState(row.state),
+                urgency=Urgency(row.urgency),
+                submitted_at=row.submitted_at,
+            )
+            for row in connection.execute(query)
+        )
+
+
+def _mark(person: Person, form: Feedback) -> str:
+    # What the person decided and on what; not the AI's figures, which a warm and a cold read may
+    # give with another last bit.
+    controls = None if form.ai is None else [form.ai.bundle_digest, form.ai.controls]
+    return _rows.fingerprint(person.id, form.image.digest, _rows.form_values(form), controls)
+
+
+def _saved(connection: Connection, key: str) -> _rows.AnyRow | None:
+    feedback, images = schema.feedback, schema.images
+    return connection.execute(
+        select(feedback.c.id, feedback.c.fingerprint, feedback.c.submitted_at, images.c.case_number)
+        .join(images, images.c.digest == feedback.c.image_digest)
+        .where(feedback.c.submission_key == key)
+    ).first()
+
+
+def _repeated(saved: _rows.AnyRow, mark: str) -> Receipt:
+    _rows.same_or_conflict(saved, mark)
+    return Receipt(saved.case_number, saved.id, False, saved.submitted_at)

@@ -1,0 +1,474 @@
+"""What goes into the review room and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from core.review import _check
+
+#: An outline on an image: (x, y) in pixels of the image, x to the right, y down, at least three.
+Polygon = tuple[tuple[float, float], ...]
+
+#: The classes of the shipped task, for a page that has no model to ask.
+DEFAULT_LABELS = ("normal", "benign", "malignant")
+
+
+class Verdict(StrEnum):
+    """What a clinician does with the model's answer."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    SUPPLEMENT = "supplement"
+
+
+class Origin(StrEnum):
+    """What a label rests on."""
+
+    BIOPSY = "biopsy"
+    FOLLOW_UP = "follow_up"
+    CONSENSUS = "consensus"
+    OPINION = "opinion"
+
+
+class Problem(StrEnum):
+    """What was wrong with the model's answer or with the image."""
+
+    MISSED_LESION = "missed_lesion"
+    FALSE_ALARM = "false_alarm"
+    WRONG_CLASS = "wrong_class"
+    WRONG_OUTLINE = "wrong_outline"
+    POOR_IMAGE = "poor_image"
+    OTHER = "other"
+
+
+class Urgency(StrEnum):
+    """How soon somebody should look, as the clinician put it."""
+
+    ROUTINE = "routine"
+    SOON = "soon"
+    URGENT = "urgent"
+
+
+class CaseState(StrEnum):
+    """Where a case stands: waiting, read blind by somebody, revealed to somebody, settled."""
+
+    OPEN = "open"
+    READ = "read"
+    REVEALED = "revealed"
+    CLOSED = "closed"
+
+
+class Stage(StrEnum):
+    """When in the review a label was given."""
+
+    BLIND = "blind"
+    REVISED = "revised"
+    FINAL = "final"
+
+
+class EventKind(StrEnum):
+    """What can happen to a case."""
+
+    RECEIVED = "received"
+    BLIND_READ = "blind_read"
+    REVEALED = "revealed"
+    REVISED = "revised"
+    COMMENTED = "commented"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """The facts of an image that are stored: an allow-list, nothing of the uploaded file.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 (64 hex digits) of pixels and geometry: the identity of the image.
+    case_number
+        What people call it, made from the digest.
+    width, height
+        Pixels.
+    channels
+        1 (grey) or 3 (RGB).
+    modality
+        ``US`` where known, else ``unknown``.
+    spacing
+        Millimetres per pixel (row, column), where known.
+    frames
+        How many frames the file held.
+    synthetic
+        Whether it is a phantom and no patient.
+    """
+
+    digest: str
+    case_number: str
+    width: int
+    height: int
+    channels: int
+    modality: str = "unknown"
+    spacing: tuple[float, float] | None = None
+    frames: int = 1
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AIResult:
+    """What a model answered and everything that made the answer; plain values only.
+
+    Attributes
+    ----------
+    task, version, bundle_digest
+        The model.
+    image_digest
+        The image it read.
+    probabilities
+        Calibrated probability of each class, in label order.
+    positive, probability
+        The positive class and its calibrated probability, 0..1.
+    operating_point, threshold, flagged, answer
+        The approved operating point, its threshold, and what it gave.
+    interval
+        ``low``, ``high``, ``n``, ``positives``, ``score_low``, ``score_high``; None if unknown.
+    prevalence
+        Share of positives the probability holds for, 0..1.
+    heat_class
+        The class the heatmap explained.
+    map_kind
+        Whether regions came from a lesion map (``lesion``), from heat (``heat``), or there are
+        none (``none``). Only a lesion map makes an outline that can be accepted.
+    controls, lesion_threshold
+        The controls in force and the threshold actually used (0..1).
+    measurements
+        One mapping per region, largest first.
+    explored_threshold
+        Where the decision slider stood if it was moved off the approved operating point.
+    """
+
+    task: str
+    version: str
+    bundle_digest: str
+    image_digest: str
+    probabilities: Mapping[str, float]
+    positive: str
+    probability: float
+    operating_point: str
+    threshold: float
+    flagged: bool
+    answer: str
+    interval: Mapping[str, float] | None = None
+    prevalence: float | None = None
+    heat_class: str = ""
+    map_kind: Literal["lesion", "heat", "none"] = "none"
+    controls: Mapping[str, Any] | None = None
+    lesion_threshold: float | None = None
+    measurements: tuple[Mapping[str, Any], ...] = ()
+    explored_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        _check.ai_result(self)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every class, in the model's order."""
+        return tuple(self.probabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One filled-in feedback form, bound to one image; checked when it is made.
+
+    Attributes
+    ----------
+    submission_key
+        1 to 64 letters, digits, ``-`` or ``_``: drawn once when a form is first shown (for example
+        ``uuid4().hex``) and kept until it has been saved, so that a double click or a reload
+        makes no second entry.
+    image, png
+        The image, and its pixels as PNG without any metadata.
+    task, labels
+        The question and the classes one can choose from.
+    ai
+        What the model answered; None if there was none, and then ``verdict`` is None too and the
+        clinician's own label is the entry.
+    verdict, label, origin, confidence, problems, urgency, comment
+        The form. Confidence is 1 (guess) to 5 (certain); a comment has at most 4000 characters.
+    regions, region_image
+        Corrected outlines, and the digest of the image on which they were drawn.
+    outline_accepted
+        Whether the AI outline (made with ``ai.controls``) was accepted as it is.
+
+    Raises
+    ------
+    InvalidFeedback
+        Something is missing or contradicts another entry; the line says what.
+    """
+
+    submission_key: str
+    image: ImageFacts
+    png: bytes = field(repr=False)
+    task: str
+    ai: AIResult | None = None
+    verdict: Verdict | None = None
+    label: str | None = None
+    origin: Origin | None = None
+    confidence: int | None = None
+    problems: tuple[Problem, ...] = ()
+    urgency: Urgency = Urgency.ROUTINE
+    comment: str = ""
+    regions: tuple[Polygon, ...] = ()
+    region_image: str | None = None
+    outline_accepted: bool = False
+    labels: tuple[str, ...] = DEFAULT_LABELS
+
+    def __post_init__(self) -> None:
+        _check.feedback(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDraft:
+    """A label as a reviewer gives it: blind, revised or final.
+
+    Attributes
+    ----------
+    label, origin, confidence
+        One of the case's ``labels``; what it rests on; 1 (guess) to 5 (certain).
+    comment
+        At most 4000 characters.
+    regions
+        Outlines the reviewer drew, in pixels of the case's image.
+
+    Raises
+    ------
+    InvalidFeedback
+        Something is missing or out of range; the line says what.
+    """
+
+    label: str
+    origin: Origin
+    confidence: int
+    comment: str = ""
+    regions: tuple[Polygon, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check.label_draft(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that feedback is on disk.
+
+    ``created`` is False if this very submission had been saved before.
+    """
+
+    case_number: str
+    feedback_id: int
+    created: bool
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a clinician sees of feedback they sent: that it was received, and where it stands."""
+
+    feedback_id: int
+    case_number: str
+    state: CaseState
+    urgency: Urgency
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """Which cases to list. Nothing here looks at an answer of the AI or of anybody else.
+
+    Attributes
+    ----------
+    states, urgencies
+        Keep only these.
+    received_after, received_before
+        Keep cases received at or after, and before, these aware moments.
+    read_by_me
+        True: only cases I have read; False: only those I have not; None: both.
+    case_number
+        Keep cases whose number begins like this.
+    """
+
+    states: frozenset[CaseState] = frozenset({CaseState.OPEN, CaseState.READ, CaseState.REVEALED})
+    urgencies: frozenset[Urgency] = frozenset(Urgency)
+    received_after: datetime | None = None
+    received_before: datetime | None = None
+    read_by_me: bool | None = None
+    case_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One waiting case.
+
+    The clinician's urgency is the one signal of theirs that is shown before a blind read: the
+    queue cannot put urgent cases first without it.
+
+    Attributes
+    ----------
+    received_at
+        When it came in; after a reopening, when it came in again.
+    feedback_count
+        How many feedback entries it has, whatever they say.
+    read_by_me
+        Whether my own blind read is saved.
+    sent_by_me
+        Whether I sent feedback on it, and therefore cannot review it.
+    """
+
+    case_number: str
+    image_digest: str
+    urgency: Urgency
+    received_at: datetime
+    state: CaseState
+    feedback_count: int
+    read_by_me: bool
+    sent_by_me: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """Some of the queue: ``items`` of this page, ``total`` on all pages."""
+
+    items: tuple[QueueItem, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelEntry:
+    """A label somebody gave in the review, as saved."""
+
+    id: int
+    person_id: str
+    person_name: str
+    stage: Stage
+    label: str
+    origin: Origin
+    confidence: int
+    comment: str
+    regions: tuple[Polygon, ...]
+    entered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """What a reviewer may see before their own read: the image, and nobody's answer.
+
+    Attributes
+    ----------
+    image, png
+        Geometry, and the stored pixels as PNG.
+    labels
+        The classes to choose from.
+    version
+        Hand it back to ``revise_label`` and ``close_case`` as it was when the person looked: if
+        the case has moved since, they refuse. Keep it across reruns of a page.
+    own_read
+        My own blind read, once saved.
+    """
+
+    case_number: str
+    image: ImageFacts
+    png: bytes = field(repr=False)
+    labels: tuple[str, ...]
+    state: CaseState
+    urgency: Urgency
+    received_at: datetime
+    version: int
+    own_read: LabelEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackEntry:
+    """Feedback as saved, with the AI's answer it is about."""
+
+    id: int
+    person_id: str
+    person_name: str
+    ai: AIResult | None
+    verdict: Verdict | None
+    label: str | None
+    origin: Origin | None
+    confidence: int | None
+    problems: tuple[Problem, ...]
+    urgency: Urgency
+    comment: str
+    regions: tuple[Polygon, ...]
+    outline_accepted: bool
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One thing that happened to a case."""
+
+    id: int
+    kind: EventKind
+    person_id: str
+    person_name: str
+    at: datetime
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A settled label: what a case is, what that rests on, who said so and when."""
+
+    case_number: str
+    image_digest: str
+    label: str
+    origin: Origin
+    confidence: int
+    person_id: str
+    person_name: str
+    settled_at: datetime
+
+    @property
+    def may_be_tested_on(self) -> bool:
+        """Whether a frozen test set may hold it: an opinion may not."""
+        return self.origin is not Origin.OPINION
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """Everything about a case, after the own blind read.
+
+    Attributes
+    ----------
+    version
+        As in :class:`CaseView`, newer than the view's.
+    own_read
+        The blind read of the person who asks.
+    feedback
+        What clinicians sent, oldest first, each with the AI's answer of the time.
+    entries
+        Every reviewer's labels, oldest first.
+    events
+        What happened, oldest first; comments are among them.
+    settled
+        The settled label while the case is closed.
+    """
+
+    case_number: str
+    state: CaseState
+    version: int
+    own_read: LabelEntry
+    feedback: tuple[FeedbackEntry, ...]
+    entries: tuple[LabelEntry, ...]
+    events: tuple[CaseEvent, ...]
+    settled: Label | None
+
+    @property
+    def reads(self) -> tuple[AIResult, ...]:
+        """The AI's answers, oldest first."""
+        return tuple(entry.ai for entry in self.feedback if entry.ai is not None)
