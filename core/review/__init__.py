@@ -13,35 +13,31 @@ from core.review._case import (
     revise_label,
     settled_label,
 )
+from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
 from core.review._convert import ai_result, image_facts
+from core.review._forms import (
+    DEFAULT_LABELS,
+    AIResult,
+    Feedback,
+    ImageFacts,
+    LabelDraft,
+    Polygon,
+    QueueFilter,
+)
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
 from core.review._submit import my_submissions, submit_feedback
-from core.review._types import (
-    DEFAULT_LABELS,
-    AIResult,
+from core.review._views import (
     CaseEvent,
-    CaseState,
     CaseView,
-    EventKind,
-    Feedback,
     FeedbackEntry,
-    ImageFacts,
     Label,
-    LabelDraft,
     LabelEntry,
-    Origin,
-    Polygon,
-    Problem,
-    QueueFilter,
     QueueItem,
     QueuePage,
     Receipt,
     Revealed,
-    Stage,
     Submission,
-    Urgency,
-    Verdict,
 )
 
 __all__ = [

@@ -17,24 +17,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, select
 
-from core.errors import InvalidFeedback, NotYetRead, PermissionDenied, StateConflict
-from core.review import _check, _rows
+from core.errors import InvalidFeedback, StateConflict
+from core.review import _check, _rows, _rules
+from core.review._choices import CaseState, EventKind, Stage, Urgency
+from core.review._forms import LabelDraft
 from core.review._projection import project
 from core.review._rows import AnyRow
-from core.review._types import (
-    CaseEvent,
-    CaseState,
-    CaseView,
-    EventKind,
-    Label,
-    LabelDraft,
-    LabelEntry,
-    Revealed,
-    Stage,
-    Urgency,
-)
+from core.review._views import CaseEvent, CaseView, Label, LabelEntry, Revealed
 from core.store import schema
 from core.text import _
 from core.trust import Permission, Person, remember, require
@@ -64,8 +55,8 @@ def open_case(store: Store, person: Person, case_number: str) -> CaseView:
     require(person, Permission.REVIEW)
     with store.reading() as connection:
         case = _rows.find_case(connection, case_number)
-        _four_eyes(connection, person, case.digest)
-        own = _own_read(connection, person, case.digest)
+        _rules.need_four_eyes(connection, person, case.digest)
+        own = _rules.own_read(connection, person, case.digest)
         labels = _rows.labels_offered(connection, case.digest)
     return CaseView(
         case_number=case.case_number,
@@ -100,11 +91,11 @@ def record_blind_read(
     """
 
     def allowed(connection: Connection, case: AnyRow) -> None:
-        if _own_read(connection, person, case.digest) is not None:
+        if _rules.own_read(connection, person, case.digest) is not None:
             raise StateConflict(
                 _("Your own read of this case is saved already. Reveal the case to revise it.")
             )
-        _not_closed(case)
+        _rules.need_not_closed(case)
 
     return _add_label(
         store, person, case_number, draft, stage=Stage.BLIND, key=submission_key, allowed=allowed
@@ -128,13 +119,13 @@ def reveal(store: Store, person: Person, case_number: str) -> Revealed:
     require(person, Permission.REVIEW)
     with store.reading() as connection:
         case = _rows.find_case(connection, case_number)
-        _read_before(connection, person, case.digest)
-        seen = _saw_this_round(connection, person, case.digest)
+        _rules.need_own_read(connection, person, case.digest)
+        seen = _rules.saw_this_round(connection, person, case.digest)
         if seen:
             return _everything(connection, person, case)
     with store.writing() as connection:
         case = _rows.find_case(connection, case_number, lock=True)
-        if not _saw_this_round(connection, person, case.digest):
+        if not _rules.saw_this_round(connection, person, case.digest):
             remember(connection, person)
             now = datetime.now(UTC)
             _rows.add_event(connection, case.digest, EventKind.REVEALED, person, now)
@@ -169,9 +160,9 @@ def revise_label(
     """
 
     def allowed(connection: Connection, case: AnyRow) -> None:
-        _saw(connection, person, case.digest)
-        _unmoved(case, version)
-        _not_closed(case)
+        _rules.need_revealed(connection, person, case.digest)
+        _rules.need_unmoved(case, version)
+        _rules.need_not_closed(case)
 
     return _add_label(
         store, person, case_number, draft, stage=Stage.REVISED, key=submission_key, allowed=allowed
@@ -206,9 +197,9 @@ def close_case(
     require(person, Permission.SETTLE)
 
     def allowed(connection: Connection, case: AnyRow) -> None:
-        _read_before(connection, person, case.digest)
-        _not_closed(case)
-        _unmoved(case, version)
+        _rules.need_own_read(connection, person, case.digest)
+        _rules.need_not_closed(case)
+        _rules.need_unmoved(case, version)
 
     entry = _add_label(
         store, person, case_number, final, stage=Stage.FINAL, key=submission_key, allowed=allowed
@@ -244,7 +235,7 @@ def add_comment(
         case = _rows.find_case(connection, case_number, lock=True)
         saved = _rows.case_events(connection, events.c.submission_key == submission_key)
         if not saved:
-            _read_before(connection, person, case.digest)
+            _rules.need_own_read(connection, person, case.digest)
             remember(connection, person)
             event_id = _rows.add_event(
                 connection,
@@ -292,7 +283,7 @@ def _add_label(
     labels = schema.label_entries
     with store.writing() as connection:
         case = _rows.find_case(connection, case_number, lock=True)
-        _four_eyes(connection, person, case.digest)
+        _rules.need_four_eyes(connection, person, case.digest)
         mark = _rows.draft_mark(person, case.digest, stage, draft)
         saved = connection.execute(select(labels).where(labels.c.submission_key == key)).first()
         if saved is not None:
@@ -318,7 +309,7 @@ def _everything(connection: Connection, person: Person, case: AnyRow) -> Reveale
         case_number=case.case_number,
         state=CaseState(case.state),
         version=case.last_event_id,
-        own_read=_read_before(connection, person, case.digest),
+        own_read=_rules.need_own_read(connection, person, case.digest),
         feedback=_rows.feedback_entries(connection, case.digest),
         entries=_rows.label_entries(connection, schema.label_entries.c.image_digest == case.digest),
         events=_rows.case_events(connection, schema.case_events.c.image_digest == case.digest),
@@ -347,67 +338,3 @@ def _label(case: AnyRow, entry: LabelEntry) -> Label:
         person_name=entry.person_name,
         settled_at=entry.entered_at,
     )
-
-
-def _own_read(connection: Connection, person: Person, digest: str) -> LabelEntry | None:
-    labels = schema.label_entries
-    entries = _rows.label_entries(
-        connection,
-        labels.c.image_digest == digest,
-        labels.c.person_id == person.id,
-        labels.c.stage == Stage.BLIND.value,
-    )
-    return entries[0] if entries else None
-
-
-def _read_before(connection: Connection, person: Person, digest: str) -> LabelEntry:
-    _four_eyes(connection, person, digest)
-    own = _own_read(connection, person, digest)
-    if own is None:
-        raise NotYetRead(_("Save your own read first. Then everything about the case is shown."))
-    return own
-
-
-def _saw(connection: Connection, person: Person, digest: str) -> None:
-    _read_before(connection, person, digest)
-    if not _saw_this_round(connection, person, digest):
-        raise NotYetRead(_("Reveal the case first. Then you can revise your label."))
-
-
-def _saw_this_round(connection: Connection, person: Person, digest: str) -> bool:
-    events = schema.case_events
-    reopened = (
-        select(func.coalesce(func.max(events.c.id), 0))
-        .where(events.c.image_digest == digest, events.c.kind == EventKind.REOPENED.value)
-        .scalar_subquery()
-    )
-    seen = exists().where(
-        events.c.image_digest == digest,
-        events.c.person_id == person.id,
-        events.c.kind == EventKind.REVEALED.value,
-        events.c.id > reopened,
-    )
-    return bool(connection.execute(select(seen)).scalar())
-
-
-def _four_eyes(connection: Connection, person: Person, digest: str) -> None:
-    feedback = schema.feedback
-    sent = exists().where(feedback.c.image_digest == digest, feedback.c.person_id == person.id)
-    if connection.execute(select(sent)).scalar():
-        raise PermissionDenied(
-            _("You sent feedback on this case, so somebody else reviews it. Choose another case.")
-        )
-
-
-def _not_closed(case: AnyRow) -> None:
-    if CaseState(case.state) is CaseState.CLOSED:
-        raise StateConflict(
-            _("This case has been closed meanwhile. Your entry was not saved; load the case again.")
-        )
-
-
-def _unmoved(case: AnyRow, version: int) -> None:
-    if case.last_event_id != version:
-        raise StateConflict(
-            _("Somebody has added to this case since you looked. Look again, then save your entry.")
-        )

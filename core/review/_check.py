@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidFeedback
+from core.review._choices import Origin, Problem, Urgency, Verdict
 from core.text import _
 
 if TYPE_CHECKING:
-    from core.review._types import AIResult, Feedback, LabelDraft, Polygon
+    from core.review._forms import AIResult, Feedback, LabelDraft, Polygon
 
 MAX_COMMENT = 4000
 MAX_REGIONS = 50
@@ -45,6 +47,12 @@ def text(value: str) -> None:
         )
 
 
+def chosen(value: str | None, choices: type[StrEnum]) -> None:
+    """Refuse what is not one of the choices; none is allowed here."""
+    if value is not None and value not in list(choices):
+        raise InvalidFeedback(_("A choice of this form does not exist. Open the form again."))
+
+
 def confidence(value: int | None) -> None:
     """Refuse a confidence off the scale of 1 to 5; none is allowed here."""
     if value is not None and (isinstance(value, bool) or value not in (1, 2, 3, 4, 5)):
@@ -59,24 +67,32 @@ def label_in(label: str | None, labels: Iterable[str]) -> None:
         )
 
 
-def regions(polygons: tuple[Polygon, ...]) -> None:
-    """Refuse outlines that are none: fewer than three different points, or no finite numbers."""
-    if len(polygons) > MAX_REGIONS or sum(map(len, polygons)) > MAX_POINTS:
+def polygons(drawn: Iterable[Iterable[Iterable[Any]]]) -> tuple[Polygon, ...]:
+    """Return outlines as plain numbers, whatever drew them; refuse what is no outline.
+
+    At least three different points each, of two finite numbers.
+    """
+    try:
+        outlines = tuple(tuple((float(x), float(y)) for x, y in points) for points in drawn)
+    except (TypeError, ValueError):
+        raise InvalidFeedback(_("A drawn region cannot be used. Draw it again.")) from None
+    if len(outlines) > MAX_REGIONS or sum(map(len, outlines)) > MAX_POINTS:
         raise InvalidFeedback(
-            _("Too many outlines or points; draw at most {regions} outlines.").format(
-                regions=MAX_REGIONS
+            _("Too much is drawn: at most {regions} outlines, {points} points in all.").format(
+                regions=MAX_REGIONS, points=MAX_POINTS
             )
         )
-    for polygon in polygons:
-        if len(set(polygon)) < 3:
+    for outline in outlines:
+        if len(set(outline)) < 3:
             raise InvalidFeedback(_("A drawn region needs at least three points. Draw it again."))
-        if not all(math.isfinite(v) for point in polygon for v in point):
-            raise InvalidFeedback(_("A drawn region holds an impossible point. Draw it again."))
+        if not all(math.isfinite(value) for point in outline for value in point):
+            raise InvalidFeedback(_("A drawn region cannot be used. Draw it again."))
+    return outlines
 
 
-def regions_inside(polygons: tuple[Polygon, ...], width: int, height: int) -> None:
+def regions_inside(outlines: tuple[Polygon, ...], width: int, height: int) -> None:
     """Refuse outlines that leave the image; its edges belong to it."""
-    if not all(0 <= x <= width and 0 <= y <= height for polygon in polygons for x, y in polygon):
+    if not all(0 <= x <= width and 0 <= y <= height for outline in outlines for x, y in outline):
         raise InvalidFeedback(_("A drawn region lies outside the image. Draw it again inside."))
 
 
@@ -106,21 +122,25 @@ def label_draft(draft: LabelDraft) -> None:
         raise InvalidFeedback(_("Choose a label."))
     if not draft.origin:
         raise InvalidFeedback(_("Say what your label rests on: every label names its origin."))
+    chosen(draft.origin, Origin)
     if draft.confidence is None:
         raise InvalidFeedback(_("Give your confidence from 1 (guess) to 5 (certain)."))
     confidence(draft.confidence)
     text(draft.comment)
-    regions(draft.regions)
 
 
 def feedback(form: Feedback) -> None:
     """Refuse a form that lacks something or contradicts itself."""
     submission_key(form.submission_key)
+    chosen(form.verdict, Verdict)
+    chosen(form.origin, Origin)
+    chosen(form.urgency, Urgency)
+    for problem in form.problems:
+        chosen(problem, Problem)
     _image(form)
     text(form.comment)
     confidence(form.confidence)
     label_in(form.label, form.labels)
-    regions(form.regions)
     regions_inside(form.regions, form.image.width, form.image.height)
     if form.label is not None and form.origin is None:
         raise InvalidFeedback(_("Say what your label rests on: every label names its origin."))

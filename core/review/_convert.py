@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.review._types import AIResult, ImageFacts
+from core.review._forms import AIResult, ImageFacts
 
 if TYPE_CHECKING:
     from core.lesion import LesionControls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from core.review._types import CaseState, EventKind, Urgency
+from core.review._choices import CaseState, EventKind, Urgency
 from core.store import schema
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import and_, exists, false, func, select
 
-from core.review._types import CaseState, QueueFilter, QueueItem, QueuePage, Stage, Urgency
+from core.review._choices import CaseState, Stage, Urgency
+from core.review._forms import QueueFilter
+from core.review._views import QueueItem, QueuePage
 from core.store import schema
 from core.trust import Permission, Person, require
 
 if TYPE_CHECKING:
     from core.store import Store
-
-_LIKE_ESCAPE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_", "\x00": None})
 
 
 def list_queue(
@@ -110,9 +110,11 @@ def _wanted(filters: QueueFilter) -> list[Any]:
         wanted.append(cases.c.received_at >= _aware(filters.received_after))
     if filters.received_before is not None:
         wanted.append(cases.c.received_at < _aware(filters.received_before))
-    typed = filters.case_number.strip().upper().translate(_LIKE_ESCAPE)
+    typed = filters.case_number.strip().upper()
     if typed:
-        wanted.append(schema.images.c.case_number.like(f"{typed}%", escape="\\"))
+        fits = typed.isascii() and typed.isprintable()
+        number = schema.images.c.case_number
+        wanted.append(number.startswith(typed, autoescape=True) if fits else false())
     return wanted
 
 

@@ -12,23 +12,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, Select, insert, select
 
 from core.errors import CaseNotFound, StateConflict
-from core.review._types import (
-    AIResult,
-    CaseEvent,
-    CaseState,
-    EventKind,
-    Feedback,
-    FeedbackEntry,
-    ImageFacts,
-    LabelDraft,
-    LabelEntry,
-    Origin,
-    Polygon,
-    Problem,
-    Stage,
-    Urgency,
-    Verdict,
-)
+from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
+from core.review._forms import AIResult, Feedback, ImageFacts, LabelDraft, Polygon
+from core.review._views import CaseEvent, FeedbackEntry, LabelEntry
 from core.store import insert_new, schema
 from core.text import _
 from core.trust import Person
@@ -112,10 +98,12 @@ def find_case(connection: Connection, case_number: str, *, lock: bool = False) -
         There is no case of this number.
     """
     images, cases = schema.images, schema.cases
+    # A number out of an address can be anything; PostgreSQL would refuse to even compare some.
+    typed = case_number if case_number.isascii() and case_number.isprintable() else ""
     query = (
         select(images, *[column for column in cases.c if column.name != "image_digest"])
         .join(cases, cases.c.image_digest == images.c.digest)
-        .where(images.c.case_number == case_number)
+        .where(images.c.case_number == typed)
     )
     if lock:
         # On SQLite a writing transaction is alone already and this adds nothing.

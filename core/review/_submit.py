@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from core.errors import InvalidFeedback, ScanError
 from core.review import _rows
+from core.review._choices import CaseState, EventKind, Urgency
+from core.review._forms import Feedback
 from core.review._projection import project
-from core.review._types import CaseState, EventKind, Feedback, Receipt, Submission, Urgency
+from core.review._views import Receipt, Submission
+from core.scan import restore_scan
 from core.store import schema
+from core.text import _
 from core.trust import Permission, Person, remember, require
 
 if TYPE_CHECKING:
@@ -37,12 +42,15 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
     ------
     PermissionDenied
         The role does not allow it.
+    InvalidFeedback
+        The pixels are not those of the image the form is bound to.
     StateConflict
         The key was used for another form, so that this one is not saved.
     StoreUnavailable, StoreError
         Nothing was saved.
     """
     require(person, Permission.SEND_FEEDBACK)
+    _bound_to_its_pixels(feedback)
     mark = _mark(person, feedback)
     with store.reading() as connection:
         saved = _saved(connection, feedback.submission_key)
@@ -110,6 +118,19 @@ def my_submissions(
                 submitted_at=row.submitted_at,
             )
             for row in connection.execute(query)
+        )
+
+
+def _bound_to_its_pixels(form: Feedback) -> None:
+    # What is stored is what was judged: the digest is made again from the very bytes to be kept.
+    facts = form.image
+    try:
+        scan = restore_scan(form.png, spacing=facts.spacing)
+    except ScanError:
+        scan = None
+    if scan is None or (scan.digest, scan.case_number) != (facts.digest, facts.case_number):
+        raise InvalidFeedback(
+            _("The stored pixels would not be those of this scan. Open the scan again.")
         )
 
 
