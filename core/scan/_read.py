@@ -1,0 +1,93 @@
+"""From uploaded bytes to a :class:`~core.scan.Scan`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from core.errors import EmptyFile, FileTooLarge, TooManyPixels, TooSmall, UnsupportedFormat
+from core.scan._formats import Format
+from core.scan._jpeg import JPEG
+from core.scan._png import PNG
+from core.scan._scan import Scan
+from core.settings import Settings, load_settings
+from core.text import _
+
+#: Every format that is read, in the order people are told about them.
+FORMATS: tuple[Format, ...] = (PNG, JPEG)
+#: Fewest pixels per side: below this there is nothing to read.
+SMALLEST_SIDE = 32
+
+
+def readable_formats() -> tuple[str, ...]:
+    """Return the names of the formats that are read, as people call them."""
+    return tuple(format_.name for format_ in FORMATS)
+
+
+def read_scan(data: bytes, name: str = "", *, settings: Settings | None = None) -> Scan:
+    """Read an uploaded file.
+
+    Parameters
+    ----------
+    data
+        The whole file. Its content alone decides what it is.
+    name
+        The file's name. Not looked at and not kept, because extensions lie and names hold
+        patients' names; it is here so that callers need not decide.
+    settings
+        Limits on bytes and pixels; read from the environment where none are given.
+
+    Returns
+    -------
+    Scan
+        Upright, ``(H, W)`` where it is grey, without metadata. The modality of a PNG or a JPEG
+        is ``"unknown"``.
+
+    Raises
+    ------
+    EmptyFile, FileTooLarge, UnsupportedFormat, TooManyPixels, TooSmall, CorruptFile
+        All :class:`~core.errors.ScanError`: one line, what is wrong and what to do. Bytes and
+        pixels are limited by the header, before anything is decoded.
+    """
+    limits = settings or load_settings()
+    if not data:
+        raise EmptyFile(_("This file is empty. Export the scan again and upload that."))
+    if len(data) > limits.max_upload_bytes:
+        raise FileTooLarge(
+            _("This file is larger than {limit} MB. Export a single image of the scan.").format(
+                limit=limits.max_upload_bytes // 2**20
+            )
+        )
+    opened = _format_of(data).open(data)
+    if opened.width * opened.height > limits.max_pixels:
+        raise TooManyPixels(
+            _(
+                "This image has more than {limit} million pixels. "
+                "Export it at the scanner's own resolution."
+            ).format(limit=f"{limits.max_pixels / 1_000_000:g}")
+        )
+    if min(opened.width, opened.height) < SMALLEST_SIDE:
+        raise TooSmall(
+            _(
+                "This image is smaller than {side} pixels on one side, too small to read. "
+                "Export it at the scanner's own resolution."
+            ).format(side=SMALLEST_SIDE)
+        )
+    decoded = opened.decode()
+    return Scan.from_pixels(
+        decoded.pixels,
+        modality=decoded.modality,
+        spacing=decoded.spacing,
+        frames=decoded.frames,
+        source_digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _format_of(data: bytes) -> Format:
+    for format_ in FORMATS:
+        if format_.matches(data):
+            return format_
+    raise UnsupportedFormat(
+        _("This file is not an image that can be read here. Export the scan as {formats}.").format(
+            formats=" / ".join(readable_formats())
+        )
+    )
