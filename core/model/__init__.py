@@ -9,26 +9,46 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
+from core.model._gate import Gate
+from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
+from core.model._prediction import Prediction
+from core.model._predictor import Predictor, Reader
 from core.model._preprocess import Geometry, InputSpec, fit, preprocess
+from core.model._registry import BundleEntry, list_bundles, resolve
 from core.model._statistics import Interval, score_interval, shift_prior, wilson_interval
+from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
 
 __all__ = [
     "Bundle",
+    "BundleEntry",
     "Calibration",
     "Card",
     "DataSource",
+    "Gate",
     "Geometry",
     "InputSpec",
     "Interval",
+    "Network",
+    "NetworkOutput",
     "OperatingPoint",
     "Outputs",
+    "Prediction",
+    "Predictor",
     "Prevalence",
+    "Reader",
     "Reference",
+    "WarmUp",
+    "WarmUpStatus",
     "fit",
+    "import_tensorflow",
+    "list_bundles",
+    "load_network",
     "preprocess",
     "read_bundle",
+    "resolve",
     "score_interval",
     "shift_prior",
+    "warm_up",
     "wilson_interval",
     "write_bundle",
 ]

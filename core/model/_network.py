@@ -1,0 +1,178 @@
+"""A Keras model as one compiled call: calibrated probabilities, lesion map and Grad-CAM."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BundleInvalid, PredictionFailed
+from core.model._bundle import Bundle
+from core.model._graph import Forward, trace
+from core.text import _
+
+#: Asks a network to explain the class it answers with.
+THE_ANSWER = -1
+
+
+class NetworkOutput(NamedTuple):
+    """What a network gives for N inputs of L labels; every array belongs to the caller."""
+
+    probabilities: NDArray[np.float64]  # (N, L) calibrated, each row sums to 1
+    lesion: NDArray[np.float32] | None  # (N, h, w) lesion probability, 0..1
+    heat: NDArray[np.float32]  # (N, h, w) Grad-CAM, its own max = 1, or all 0
+    answer: NDArray[np.int32]  # (N,) label answered at the approved operating point
+    explained: NDArray[np.int32]  # (N,) label the heat explains
+
+
+class Network(Protocol):
+    """What the predictor needs of a model; tests hand in their own."""
+
+    has_lesion_map: bool
+    heat_available: bool
+
+    def __call__(self, inputs: NDArray[np.float32], targets: NDArray[np.int32]) -> NetworkOutput:
+        """Run ``(N, S, S, C)`` float32 inputs; targets are label indices or THE_ANSWER."""
+        ...
+
+
+class KerasNetwork:
+    """The compiled call of a loaded bundle: no state, no hooks, safe from any thread."""
+
+    def __init__(self, compiled: Any, *, has_lesion_map: bool, heat_available: bool) -> None:
+        self._compiled = compiled
+        self.has_lesion_map = has_lesion_map
+        self.heat_available = heat_available
+
+    def __call__(self, inputs: NDArray[np.float32], targets: NDArray[np.int32]) -> NetworkOutput:
+        """Run the model; see :class:`Network`.
+
+        Raises
+        ------
+        PredictionFailed
+            The model stopped, or gave a value that is not finite.
+        """
+        tf = import_tensorflow()
+        try:
+            raw = self._compiled(tf.constant(inputs), tf.constant(targets))
+        except tf.errors.OpError as error:
+            raise PredictionFailed(
+                _("The model stopped before it had an answer. Please try this scan again.")
+            ) from error
+        found = {name: np.array(value.numpy()) for name, value in raw.items()}
+        if not all(np.isfinite(values).all() for values in found.values()):
+            raise PredictionFailed(
+                _("The model gave no usable answer for this scan. Read it without the model.")
+            )
+        return NetworkOutput(
+            found["probabilities"],
+            np.clip(found["lesion"], 0, 1) if self.has_lesion_map else None,
+            found["heat"],
+            found["answer"],
+            found["explained"],
+        )
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow, quiet, with Keras on it; slow the first time, so never at import."""
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_CPP_MAX_VLOG_LEVEL", "0")
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    import tensorflow
+
+    return tensorflow
+
+
+def load_network(bundle: Bundle) -> KerasNetwork:
+    """Load a bundle's weights, hold them against its card, compile and run the call once.
+
+    Raises
+    ------
+    BundleInvalid
+        The weights cannot be loaded safely, are not finite, or contradict the card.
+    """
+    tf = import_tensorflow()
+    _refuse_lambda(bundle)
+    model = _load(bundle)
+    _check_model(model, bundle)
+    card = bundle.card
+    forward = Forward(model, card)
+    shape = (None, card.input.size, card.input.size, card.input.channels)
+    compiled = tf.function(
+        lambda inputs, targets: trace(forward, inputs, targets),
+        input_signature=(tf.TensorSpec(shape, tf.float32), tf.TensorSpec((None,), tf.int32)),
+        autograph=False,
+    ).get_concrete_function()
+    network = KerasNetwork(
+        compiled, has_lesion_map=forward.has_lesion_map, heat_available=forward.heat_available
+    )
+    try:
+        network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))
+    except PredictionFailed as error:
+        raise BundleInvalid(_("The model cannot be used: it does not run.")) from error
+    return network
+
+
+def _refuse_lambda(bundle: Bundle) -> None:
+    # A Lambda layer carries code; the architecture is plain JSON, so it is read before anything
+    # of it is built.
+    unreadable = _("The model's weights cannot be read.")
+    try:
+        with zipfile.ZipFile(bundle.model_path) as archive:
+            architecture = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        raise BundleInvalid(unreadable) from error
+    stack = [architecture]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if node.get("class_name") in ("Lambda", "__lambda__", "function_lambda"):
+                raise BundleInvalid(
+                    _("The model has a Lambda layer, which carries code: rebuild it without one.")
+                )
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+
+
+def _load(bundle: Bundle) -> Any:
+    import keras
+
+    tf = import_tensorflow()
+    try:
+        return keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        ImportError,
+        OSError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        tf.errors.OpError,
+    ) as error:
+        raise BundleInvalid(_("The model's weights cannot be read.")) from error
+
+
+def _check_model(model: Any, bundle: Bundle) -> None:
+    spec = bundle.card.input
+    inputs = getattr(model, "inputs", None) or []
+    wanted = (spec.size, spec.size, spec.channels)
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        raise BundleInvalid(_("The model must take one image of rows, columns and channels."))
+    if any(
+        have not in (None, want) for have, want in zip(inputs[0].shape[1:], wanted, strict=True)
+    ):
+        raise BundleInvalid(_("The model's input size is not the one on its card."))
+    for weight in model.weights:
+        values = np.asarray(weight)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise BundleInvalid(_("The model has weights that are not finite: train it again."))
