@@ -173,6 +173,6 @@ def _check_model(model: Any, bundle: Bundle) -> None:
     ):
         raise BundleInvalid(_("The model's input size is not the one on its card."))
     for weight in model.weights:
-        values = np.asarray(weight)
+        values = weight.value.numpy()
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BundleInvalid(_("The model has weights that are not finite: train it again."))
