@@ -58,7 +58,7 @@ class BlobMissing(StoreError):
 
 
 class PermissionDenied(OverreadError):
-    """This person's role does not allow it."""
+    """A person's role does not allow it."""
 
 
 class ScanError(OverreadError):

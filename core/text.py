@@ -32,7 +32,7 @@ def install_session_language(source: Callable[[], str | None]) -> None:
     source
         Called for every text; returns a key of :data:`LANGUAGES`, or None outside a session.
     """
-    global _session_language
+    global _session_language  # noqa: PLW0603 - the process has one source, set once at start
     _session_language = source
 
 

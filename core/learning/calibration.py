@@ -1,0 +1,97 @@
+"""From a network's scores to calibrated probabilities and named operating points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model import Calibration, OperatingPoint, wilson_interval
+
+
+def calibrated(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float64]:
+    """Return ``softmax(logits / temperature + bias)``, (N, labels)."""
+    scaled = logits.astype(np.float64) / calibration.temperature + np.array(calibration.bias)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    exponential = np.exp(scaled)
+    return np.asarray(exponential / exponential.sum(axis=1, keepdims=True))
+
+
+def fit_calibration(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> Calibration:
+    """Fit temperature and bias on scans the network was not trained on.
+
+    Bias-corrected temperature scaling (Alexandari et al., ICML 2020) by maximum likelihood, with
+    a weak pull of the biases towards 0 so that a rare class is not fitted to a handful of scans.
+
+    Parameters
+    ----------
+    logits
+        (N, labels) scores.
+    truth
+        (N,) index of the right label.
+    """
+    from scipy.optimize import minimize
+
+    labels = logits.shape[1]
+
+    def unpack(vector: NDArray[np.float64]) -> Calibration:
+        bias = np.concatenate([vector[1:], [0.0]])
+        return Calibration(
+            "vector-temperature", float(np.exp(vector[0])), tuple(float(b) for b in bias)
+        )
+
+    def cost(vector: NDArray[np.float64]) -> float:
+        chosen = calibrated(logits, unpack(vector))[np.arange(len(truth)), truth]
+        likelihood = float(-np.log(np.maximum(chosen, 1e-12)).mean())
+        return likelihood + 0.5 * float((vector[1:] ** 2).sum()) / len(truth)
+
+    return unpack(minimize(cost, np.zeros(labels), method="BFGS").x)
+
+
+def operating_points(
+    probability: NDArray[np.float64], positive: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Choose thresholds by name.
+
+    Parameters
+    ----------
+    probability
+        (N,) calibrated probability of the positive label, of scans not trained on.
+    positive
+        (N,) whether they were positive.
+
+    Returns
+    -------
+    dict
+        ``sensitivity-95``, ``balanced`` (largest sensitivity plus specificity: Youden, Cancer
+        1950) and ``specificity-95``, each halfway between the two scores it separates.
+    """
+    scores = np.unique(probability)
+    edges = np.concatenate([[scores[0] / 2], (scores[1:] + scores[:-1]) / 2])
+    flagged = probability[None, :] >= edges[:, None]
+    sensitivity = (flagged & positive).sum(1) / max(1, positive.sum())
+    specificity = (~flagged & ~positive).sum(1) / max(1, (~positive).sum())
+    sensitive = np.flatnonzero(sensitivity >= 0.95)
+    specific = np.flatnonzero(specificity >= 0.95)
+    return {
+        "sensitivity-95": float(edges[sensitive[-1]]),
+        "balanced": float(edges[int(np.argmax(sensitivity + specificity))]),
+        "specificity-95": float(edges[specific[0] if len(specific) else -1]),
+    }
+
+
+def measured_point(
+    name: str, threshold: float, probability: NDArray[np.float64], positive: NDArray[np.bool_]
+) -> OperatingPoint:
+    """Say what a threshold achieves on scans it was not chosen on, with Wilson intervals."""
+    flagged = probability >= threshold
+    found, sick = int((flagged & positive).sum()), int(positive.sum())
+    passed, well = int((~flagged & ~positive).sum()), int((~positive).sum())
+    return OperatingPoint(
+        name=name,
+        threshold=threshold,
+        sensitivity=found / sick if sick else None,
+        specificity=passed / well if well else None,
+        sensitivity_interval=wilson_interval(found, sick) if sick else None,
+        specificity_interval=wilson_interval(passed, well) if well else None,
+        n=len(positive),
+    )

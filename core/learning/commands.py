@@ -1,0 +1,217 @@
+"""What ``python -m core train`` and ``python -m core evaluate`` do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import DatasetError
+from core.learning import calibration as fitting
+from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
+from core.learning.dataset import Row, fingerprint, hold_out, load_arrays, load_grey, read_folder
+from core.learning.evaluation import figures, score
+from core.learning.training import TrainingConfig, train
+from core.model import (
+    Card,
+    DataSource,
+    InputSpec,
+    Outputs,
+    Predictor,
+    Prevalence,
+    Reference,
+    preprocess,
+    write_bundle,
+)
+from core.settings import load_settings
+from core.text import _
+
+#: Share of the training rows, by case, that only calibrates and chooses thresholds.
+_CALIBRATION_SHARE = 0.15
+_POSITIVE = "malignant"
+_APPROVED = "balanced"
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _rows(folders: Sequence[Path], labels: Sequence[str]) -> list[Row]:
+    return [row for folder in folders for row in read_folder(folder, labels)]
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what ``train`` takes."""
+    defaults = TrainingConfig()
+    parser.add_argument("data", nargs="+", type=Path, help=_("dataset folders with manifest.csv"))
+    parser.add_argument("--out", type=Path, required=True, help=_("folder of the run"))
+    parser.add_argument("--task", default="breast-ultrasound", help=_("task of the bundle"))
+    parser.add_argument("--version", default="1.0", help=_("version of the bundle"))
+    parser.add_argument("--epochs", type=int, default=defaults.epochs)
+    parser.add_argument("--size", type=int, default=defaults.size, help=_("input side, pixels"))
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
+    parser.add_argument("--about", type=Path, help=_("JSON file with the card's texts"))
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train, calibrate, measure, and write the bundle under ``--out``/models.
+
+    Raises
+    ------
+    OverreadError
+        The data or the run cannot be used.
+    """
+    about = json.loads(args.about.read_text(encoding="utf-8")) if args.about else {}
+    config = TrainingConfig(epochs=args.epochs, size=args.size, seed=args.seed)
+    rows = _rows(args.data, config.labels)
+    training = [row for row in rows if row.split == "train"]
+    watched = [row for row in rows if row.split == "val"]
+    fit, held = hold_out(training, _CALIBRATION_SHARE, config.seed)
+    if not fit or not held or not watched:
+        raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    cache = args.out / "cache"
+    started = time.monotonic()
+    model = train(
+        load_arrays(fit, config.labels, config.size, cache),
+        config,
+        args.out,
+        resume=args.resume,
+        watch=load_arrays(watched, config.labels, config.size, cache),
+        progress=lambda f: _write(" ".join(f"{k}={v:.4g}" for k, v in f.items())),
+    )
+    write_bundle_of(model, config, rows, args, about, time.monotonic() - started)
+    return 0
+
+
+def logits_of(model: Any, rows: Sequence[Row], config: TrainingConfig) -> Any:
+    """Return the raw class scores of every row, (N, labels) float32."""
+    spec = InputSpec(config.size)
+    inputs = np.stack([preprocess(load_grey(row)[0], spec)[0] for row in rows])
+    return model.predict(inputs, batch_size=32, verbose=0)[CLASS_LOGITS]
+
+
+def write_bundle_of(
+    model: Any,
+    config: TrainingConfig,
+    rows: Sequence[Row],
+    args: argparse.Namespace,
+    about: dict[str, Any],
+    seconds: float,
+) -> None:
+    """Calibrate on held-out training rows, measure on ``val``, and write the bundle."""
+    fit, held = hold_out([r for r in rows if r.split == "train"], _CALIBRATION_SHARE, config.seed)
+    watched = [row for row in rows if row.split == "val"]
+    target = config.labels.index(_POSITIVE)
+    truth = np.array([config.labels.index(row.label) for row in held])
+    held_logits = logits_of(model, held, config)
+    calibration = fitting.fit_calibration(held_logits, truth)
+    held_p = fitting.calibrated(held_logits, calibration)[:, target]
+    val_p = fitting.calibrated(logits_of(model, watched, config), calibration)[:, target]
+    val_positive = np.array([row.label == _POSITIVE for row in watched])
+    thresholds = fitting.operating_points(held_p, truth == target)
+    card = Card(
+        task=args.task,
+        version=args.version,
+        title=about.get("title", args.task),
+        labels=config.labels,
+        positive=_POSITIVE,
+        input=InputSpec(config.size),
+        outputs=Outputs(logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES),
+        operating_points=tuple(
+            fitting.measured_point(name, threshold, val_p, val_positive)
+            for name, threshold in thresholds.items()
+        ),
+        approved_operating_point=_APPROVED,
+        calibration=calibration,
+        prevalence=Prevalence(
+            float((truth == target).mean()), len(held), "held-out training scans"
+        ),
+        data=tuple(
+            DataSource(
+                source,
+                fingerprint([row for row in rows if row.source == source]),
+                about.get("data", {}).get(source, {}).get("licence", "unknown"),
+                about.get("data", {}).get(source, {}).get("citation", "unknown"),
+            )
+            for source in sorted({row.source for row in rows})
+        ),
+        training={
+            "architecture": "lesion-net",
+            "config": asdict(config),
+            "rows": {"fitted": len(fit), "calibrated": len(held), "validated": len(watched)},
+            "seconds_this_run": round(seconds),
+        },
+        metrics={},
+        intended_use=about.get("intended_use", ""),
+        limits=tuple(about.get("limits", ())),
+        created=datetime.now(UTC).date().isoformat(),
+    )
+    reference = Reference(val_p.astype(np.float32), val_positive)
+    folder = args.out / "models" / args.task / args.version
+    write_bundle(folder, model, card, reference, replace=True)
+    # Measured through the predictor itself, so that the figures are those of what ships.
+    settings = replace(load_settings({}), var=args.out.resolve())
+    reader = Predictor.load(args.task, args.version, settings=settings)
+    metrics = {}
+    for source in sorted({row.source for row in watched}):
+        part = [row for row in watched if row.source == source]
+        metrics[f"{source} val"] = figures(score(part, reader, config.labels, _POSITIVE))
+    metrics["val"] = figures(score(watched, reader, config.labels, _POSITIVE))
+    write_bundle(
+        folder, folder / "model.keras", replace(card, metrics=metrics), reference, replace=True
+    )
+    for name, report in metrics.items():
+        _write(_table(name, report))
+
+
+def _table(name: str, report: dict[str, Any]) -> str:
+    lines = [f"{name}: n={report['n']}"]
+    for key, value in report.items():
+        if isinstance(value, dict):
+            lines.append(
+                f"  {key:18} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+            )
+    return "\n".join(lines)
+
+
+def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what ``evaluate`` takes."""
+    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
+    parser.add_argument("--version", help=_("version; the newest if left out"))
+    parser.add_argument("--data", type=Path, required=True, help=_("dataset folder"))
+    parser.add_argument("--split", help=_("only rows of this split"))
+    parser.add_argument("--out", type=Path, help=_("folder for report.json"))
+    parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Measure a bundle on a dataset folder.
+
+    Raises
+    ------
+    OverreadError
+        The bundle or the data cannot be used.
+    """
+    predictor = Predictor.load(args.model, args.version, settings=load_settings())
+    card = predictor.bundle.card
+    rows = read_folder(args.data, card.labels)
+    if args.split:
+        rows = [row for row in rows if row.split == args.split]
+    if not rows:
+        raise DatasetError(_("The dataset folder has no rows of this split."))
+    report = figures(score(rows, predictor, card.labels, card.positive))
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    _write(json.dumps(report, indent=1) if args.json else _table(args.data.name, report))
+    return 0

@@ -1,0 +1,211 @@
+"""Held-out figures with bootstrap intervals, as read through the very predictor the page uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import OverreadError
+from core.learning.dataset import Row, load_grey
+from core.model import Prediction
+from core.scan import Scan, read_scan
+
+_RESAMPLES = 1000
+
+
+class Reader(Protocol):
+    """Whatever reads a scan, as :class:`core.model.Predictor` does."""
+
+    def read(self, scan: Scan, target: str | None = None) -> Prediction: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What a model said about labelled scans, one entry per scan.
+
+    Attributes
+    ----------
+    truth
+        Index of the right label.
+    probabilities
+        (N, labels) calibrated.
+    dice, iou
+        Overlap at native size and threshold 0.5; NaN where there is no lesion or no map.
+    mask_peak, cam_pointing
+        1 where the maximum of the lesion map, or of the Grad-CAM for the likeliest class (malignant
+        from .5), lies in the lesion, else 0; NaN where there is no lesion or no map.
+    group
+        What is resampled together: a patient, or a set of near-duplicates.
+    refused
+        Scans that could not be read; they are counted, not left out silently.
+    """
+
+    labels: tuple[str, ...]
+    positive: str
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    dice: NDArray[np.float64]
+    iou: NDArray[np.float64]
+    mask_peak: NDArray[np.float64]
+    cam_pointing: NDArray[np.float64]
+    group: NDArray[np.str_]
+    refused: int
+
+
+def score(
+    rows: Sequence[Row],
+    reader: Reader,
+    labels: Sequence[str],
+    positive: str,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> Scored:
+    """Let ``reader`` read every row.
+
+    Parameters
+    ----------
+    labels
+        The model's labels; every row's label is one of them.
+    progress
+        Called with the number of rows done.
+    """
+    kept: list[dict[str, Any]] = []
+    refused = 0
+    for done, row in enumerate(rows, start=1):
+        try:
+            kept.append(_score_one(row, reader, tuple(labels), positive))
+        except OverreadError:
+            refused += 1
+        progress(done)
+    column: Callable[[str], list[Any]] = lambda name: [entry[name] for entry in kept]  # noqa: E731
+    return Scored(
+        labels=tuple(labels),
+        positive=positive,
+        truth=np.array(column("truth"), np.int64),
+        probabilities=np.array(column("probabilities"), np.float64).reshape(len(kept), len(labels)),
+        dice=np.array(column("dice"), np.float64),
+        iou=np.array(column("iou"), np.float64),
+        mask_peak=np.array(column("mask_peak"), np.float64),
+        cam_pointing=np.array(column("cam_pointing"), np.float64),
+        group=np.array(column("group"), np.str_),
+        refused=refused,
+    )
+
+
+def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str) -> dict[str, Any]:
+    scan = read_scan(row.image.read_bytes())
+    lesion = load_grey(row)[1] > 127
+    prediction = reader.read(scan)
+    probabilities = prediction.probabilities
+    others = max((name for name in labels if name != positive), key=probabilities.__getitem__)
+    likeliest = positive if probabilities[positive] >= 0.5 else others
+    if prediction.heat_class != likeliest:
+        prediction = reader.read(scan, target=likeliest)
+    found = prediction.lesion_map()
+    heat = prediction.heat()
+    entry: dict[str, Any] = {
+        "truth": labels.index(row.label),
+        "probabilities": [probabilities[name] for name in labels],
+        "group": f"{row.source}/{row.group}",
+        **dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing"), np.nan),
+    }
+    if lesion.any():
+        if found is not None:
+            marked = found >= 0.5
+            both = int((marked & lesion).sum())
+            entry["dice"] = 2 * both / int(marked.sum() + lesion.sum())
+            entry["iou"] = both / int((marked | lesion).sum())
+            entry["mask_peak"] = float(lesion.flat[int(found.argmax())])
+        # Heat that is nowhere points nowhere: it counts as a miss.
+        entry["cam_pointing"] = float(heat.max() > 0 and lesion.flat[int(heat.argmax())])
+    return entry
+
+
+def expected_calibration_error(
+    probability: NDArray[np.float64], positive: NDArray[np.bool_], bins: int = 10
+) -> float:
+    """Return the gap between probability and rate, weighted over equal-width bins.
+
+    Naeini et al., AAAI 2015, for the positive class.
+    """
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    gap = 0.0
+    for b in range(bins):
+        inside = place == b
+        if inside.any():
+            gap += inside.mean() * abs(float(probability[inside].mean() - positive[inside].mean()))
+    return float(gap)
+
+
+def _point_figures(scored: Scored, index: NDArray[np.int64]) -> dict[str, float]:
+    from sklearn import metrics
+
+    target = scored.labels.index(scored.positive)
+    truth = scored.truth[index] == target
+    p = scored.probabilities[index, target]
+    said = p >= 0.5
+    sick, well = int(truth.sum()), int((~truth).sum())
+    hit = int((said & truth).sum())
+    recall = hit / sick if sick else np.nan
+    precision = hit / int(said.sum()) if said.any() else np.nan
+    specificity = int((~said & ~truth).sum()) / well if well else np.nan
+    both = bool(sick and well)
+    figures = {
+        "accuracy": float((said == truth).mean()),
+        "balanced_accuracy": (recall + specificity) / 2,
+        "precision": precision,
+        "recall": recall,
+        "specificity": specificity,
+        "f1": 2 * hit / (int(said.sum()) + sick) if said.any() or sick else np.nan,
+        "roc_auc": float(metrics.roc_auc_score(truth, p)) if both else np.nan,
+        "pr_auc": float(metrics.average_precision_score(truth, p)) if sick else np.nan,
+        "brier": float(((p - truth) ** 2).mean()),
+        "ece": expected_calibration_error(p, truth),
+    }
+    for name in ("dice", "iou", "mask_peak", "cam_pointing"):
+        values = getattr(scored, name)[index]
+        values = values[~np.isnan(values)]
+        key = f"{name}_mean" if name in ("dice", "iou") else name
+        figures[key] = float(values.mean()) if len(values) else np.nan
+        if name == "dice":
+            figures["dice_median"] = float(np.median(values)) if len(values) else np.nan
+    return figures
+
+
+def figures(scored: Scored, seed: int = 0) -> dict[str, Any]:
+    """Return every headline figure with a 95 % bootstrap interval.
+
+    Groups are resampled whole: pictures of one patient are no independent evidence.
+
+    Returns
+    -------
+    dict
+        ``n``, ``refused``, ``labels``, ``positive``, and each figure as ``{"value", "low",
+        "high"}``; a figure that the data cannot give is left out.
+    """
+    n = len(scored.truth)
+    report: dict[str, Any] = {
+        "n": n,
+        "refused": scored.refused,
+        "labels": list(scored.labels),
+        "positive": scored.positive,
+    }
+    if n == 0:
+        return report
+    groups, member = np.unique(scored.group, return_inverse=True)
+    rows_of = [np.flatnonzero(member == g) for g in range(len(groups))]
+    rng = np.random.default_rng(seed)
+    samples: list[dict[str, float]] = []
+    for _round in range(_RESAMPLES):
+        drawn = rng.integers(0, len(groups), len(groups))
+        samples.append(_point_figures(scored, np.concatenate([rows_of[g] for g in drawn])))
+    for name, value in _point_figures(scored, np.arange(n)).items():
+        spread = np.array([sample[name] for sample in samples])
+        spread = spread[np.isfinite(spread)]
+        if np.isfinite(value) and len(spread):
+            low, high = np.percentile(spread, [2.5, 97.5])
+            report[name] = {"value": float(value), "low": float(low), "high": float(high)}
+    return report
