@@ -1,0 +1,149 @@
+"""The command line: ``python -m core <command>``.
+
+Exit codes: 0 done, 1 the job failed (one line on stderr says why), 2 bad usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from core.errors import OverreadError, SettingsError
+from core.settings import load_settings
+from core.text import _, use_language
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments
+        Words after ``python -m core``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0, or 1 where the job failed, or 130 where it was interrupted.
+
+    Raises
+    ------
+    SystemExit
+        With 2 for bad usage, with 0 after ``--help``.
+    """
+    try:
+        with use_language(_language()):
+            options = make_parser().parse_args(arguments)
+            load_settings()
+            code: int = options.run(options)
+            sys.stdout.flush()
+            return code
+    except OverreadError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; without this, Python complains at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser with every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core",
+        description=_("Overread without the browser: models, training, evaluation, database."),
+    )
+    commands = parser.add_subparsers(metavar=_("command"), required=True)
+
+    models = _command(commands, "models", _("list the model bundles found here"))
+    models.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
+    models.set_defaults(run=_models)
+
+    # Knows its arguments without importing TensorFlow.
+    from core.learning import commands as learning
+
+    train = _command(
+        commands, "train", _("train a model on dataset folders and write it as a bundle")
+    )
+    learning.add_train_arguments(train)
+    train.set_defaults(run=learning.run_train)
+
+    evaluate = _command(commands, "evaluate", _("evaluate a bundle on a dataset folder"))
+    learning.add_evaluate_arguments(evaluate)
+    evaluate.set_defaults(run=learning.run_evaluate)
+
+    migrate = _command(
+        commands, "migrate", _("bring the database up to date, as the app does when it starts")
+    )
+    migrate.set_defaults(run=_migrate)
+    return parser
+
+
+def _language() -> str:
+    try:
+        return load_settings().language
+    except SettingsError:
+        # Said in a moment: help and usage errors come first and need no setting.
+        return "en"
+
+
+def _command(commands: Commands, name: str, about: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+
+
+def write(line: str) -> None:
+    """Write one line of output."""
+    sys.stdout.write(f"{line}\n")
+
+
+def _models(options: argparse.Namespace) -> int:
+    from core.model import list_bundles
+
+    entries = list_bundles(load_settings())
+    if options.json:
+        rows = [
+            {
+                "task": entry.task,
+                "version": entry.version,
+                "digest": entry.bundle.digest if entry.bundle else None,
+                "where": "shipped" if entry.shipped else "site",
+                "problem": entry.reason,
+            }
+            for entry in entries
+        ]
+        write(json.dumps(rows, ensure_ascii=False, indent=2))
+        return 0
+    if not entries:
+        write(_("No model bundle was found."))
+    for entry in entries:
+        where = _("ships with Overread") if entry.shipped else _("the site's own")
+        if entry.bundle is not None:
+            state = _("digest {digest}").format(digest=entry.bundle.digest[:12])
+        else:
+            state = _("cannot be used: {reason}").format(reason=entry.reason)
+        write(f"{entry.task} {entry.version} · {where} · {state}")
+    return 0
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    from core.store import Store
+
+    store = Store.open(load_settings())
+    try:
+        store.migrate()
+    finally:
+        store.close()
+    write(_("The database is up to date."))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
