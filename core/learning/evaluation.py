@@ -20,7 +20,9 @@ _RESAMPLES = 1000
 class Reader(Protocol):
     """Whatever reads a scan, as :class:`core.model.Predictor` does."""
 
-    def read(self, scan: Scan, target: str | None = None) -> Prediction: ...
+    def read(self, scan: Scan, target: str | None = None) -> Prediction:
+        """Read one scan."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
