@@ -66,7 +66,7 @@ def open_case(store: Store, person: Person, case_number: str) -> CaseView:
         state=CaseState(case.state),
         urgency=Urgency(case.urgency),
         received_at=case.received_at,
-        version=case.last_event_id,
+        version=case.version,
         own_read=own,
     )
 
@@ -308,7 +308,7 @@ def _everything(connection: Connection, person: Person, case: AnyRow) -> Reveale
     return Revealed(
         case_number=case.case_number,
         state=CaseState(case.state),
-        version=case.last_event_id,
+        version=case.version,
         own_read=_rules.need_own_read(connection, person, case.digest),
         feedback=_rows.feedback_entries(connection, case.digest),
         entries=_rows.label_entries(connection, schema.label_entries.c.image_digest == case.digest),

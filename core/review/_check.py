@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -108,12 +109,21 @@ def ai_result(result: AIResult) -> None:
         or not all(math.isfinite(value) and 0 <= value <= 1 for value in numbers)
         or not _DIGEST.fullmatch(result.image_digest)
         or not (result.task and result.version and result.bundle_digest)
+        or not _is_plain([result.interval, result.controls, list(result.measurements)])
     ):
         raise InvalidFeedback(_("The AI result is incomplete. Read the scan again, then send."))
     if result.map_kind != "none" and result.controls is None:
         raise InvalidFeedback(
             _("The AI result does not say with which controls it was made. Read the scan again.")
         )
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def label_draft(draft: LabelDraft) -> None:

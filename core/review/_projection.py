@@ -29,7 +29,8 @@ class Standing:
     """A row of ``cases``.
 
     ``urgency`` is the highest, and ``received_at`` the first, since the case came in or came in
-    again: what was urgent before a closing does not push the case forward for ever.
+    again: what was urgent before a closing does not push the case forward for ever. ``version``
+    is the last event that added something to see; that somebody looked is none.
     """
 
     image_digest: str
@@ -38,7 +39,7 @@ class Standing:
     rank: int
     received_at: datetime
     feedback_count: int
-    last_event_id: int
+    version: int
     last_event_at: datetime
 
 
@@ -62,10 +63,12 @@ def _after(standing: Standing | None, event: AnyRow) -> Standing:
             rank=_RANK[urgency],
             received_at=event.at,
             feedback_count=1,
-            last_event_id=event.id,
+            version=event.id,
             last_event_at=event.at,
         )
-    standing = replace(standing, last_event_id=event.id, last_event_at=event.at)
+    standing = replace(standing, last_event_at=event.at)
+    if kind is not EventKind.REVEALED:
+        standing = replace(standing, version=event.id)
     if kind is EventKind.RECEIVED:
         urgency = min(standing.urgency, Urgency(event.urgency), key=_RANK.__getitem__)
         return replace(

@@ -125,7 +125,7 @@ def open_and_lock(connection: Connection, digest: str, urgency: Urgency, at: dat
         "rank": 0,
         "received_at": at,
         "feedback_count": 0,
-        "last_event_id": 0,
+        "version": 0,
         "last_event_at": at,
     }
     insert_new(connection, cases, placeholder)

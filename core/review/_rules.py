@@ -79,7 +79,7 @@ def need_not_closed(case: AnyRow) -> None:
 
 def need_unmoved(case: AnyRow, version: int) -> None:
     """Refuse a case that is no longer as the person saw it."""
-    if case.last_event_id != version:
+    if case.version != version:
         raise StateConflict(
             _("Somebody has added to this case since you looked. Look again, then save your entry.")
         )

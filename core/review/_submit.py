@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from core.errors import InvalidFeedback, ScanError
 from core.review import _rows
 from core.review._choices import CaseState, EventKind, Urgency
+from core.review._convert import image_facts
 from core.review._forms import Feedback
 from core.review._projection import project
 from core.review._views import Receipt, Submission
@@ -123,12 +124,17 @@ def my_submissions(
 
 def _bound_to_its_pixels(form: Feedback) -> None:
     # What is stored is what was judged: the digest is made again from the very bytes to be kept.
-    facts = form.image
     try:
-        scan = restore_scan(form.png, spacing=facts.spacing)
+        scan = restore_scan(form.png, spacing=form.image.spacing)
+        facts = image_facts(scan)
     except ScanError:
-        scan = None
-    if scan is None or (scan.digest, scan.case_number) != (facts.digest, facts.case_number):
+        facts = None
+    claimed = form.image
+    if facts is None or (facts.digest, facts.case_number, facts.channels) != (
+        claimed.digest,
+        claimed.case_number,
+        claimed.channels,
+    ):
         raise InvalidFeedback(
             _("The stored pixels would not be those of this scan. Open the scan again.")
         )

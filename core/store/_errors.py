@@ -88,7 +88,8 @@ def _unavailable(cause: str) -> StoreError:
         "failing": _("The disk of the database fails. Nothing was saved; ask an administrator."),
         "damaged": _("The database is damaged. Stop, and restore it from a backup."),
         "unreachable": _(
-            "The database cannot be reached. Nothing was saved; check that it runs, then try again."
+            "The database cannot be reached. Nothing was saved; check that it runs and that "
+            "OVERREAD_DATABASE_URL is right, then try again."
         ),
         "refused": _(
             "The database refuses this account. Check OVERREAD_DATABASE_URL and the rights in it."

@@ -225,7 +225,7 @@ cases = Table(
     Column("rank", Integer, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("feedback_count", Integer, nullable=False),
-    Column("last_event_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    Column("version", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
     Column("last_event_at", UtcDateTime, nullable=False),
     Index("ix_cases_state_rank_received_at", "state", "rank", "received_at"),
 )

@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("received_at", MOMENT, nullable=False),
         sa.Column("feedback_count", sa.Integer(), nullable=False),
-        sa.Column("last_event_id", NUMBER, nullable=False),
+        sa.Column("version", NUMBER, nullable=False),
         sa.Column("last_event_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["image_digest"], ["images.digest"], name=op.f("fk_cases_image_digest")
