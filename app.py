@@ -1,0 +1,36 @@
+"""Overread: the script that Streamlit runs and the ASGI application, in one file.
+
+Streamlit loads this file once for ``app`` (no session: only the definitions may run) and then
+once per interaction as ``__main__`` with a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from core.ui import service, shell
+from core.ui.media import media_routes
+
+
+@asynccontextmanager
+async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    """Bring the database up to date, then warm the model in the background."""
+    service.start()
+    yield
+    service.stop()
+
+
+app = st.App(
+    __file__,
+    lifespan=lifespan,
+    routes=media_routes(),
+    middleware=[Middleware(service.LoopbackOnly)],
+)
+
+if st.runtime.scriptrunner.get_script_run_ctx(suppress_warning=True) is not None:
+    shell.run()

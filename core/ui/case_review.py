@@ -1,0 +1,209 @@
+"""One case in review: the image and a blind read first, everything else only after that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from core.errors import OverreadError, StateConflict
+from core.review import (
+    CaseView,
+    LabelDraft,
+    Origin,
+    Revealed,
+    Urgency,
+    add_comment,
+    close_case,
+    open_case,
+    record_blind_read,
+    reveal,
+    revise_label,
+)
+from core.text import _
+from core.trust import Person
+from core.ui import picture, service
+from core.ui.revealed import show_revealed
+from core.ui.wording import class_name, confidence_name, origin_name, state_name, urgency_name
+
+
+def urgency_badge(urgency: Urgency) -> str:
+    """Return an urgency with a colour and its word."""
+    colour = {Urgency.URGENT: "red", Urgency.SOON: "orange", Urgency.ROUTINE: "gray"}[urgency]
+    return f":{colour}-badge[{urgency_name(urgency)}]"
+
+
+def review_case(case_number: str, person: Person) -> None:
+    """Show one case to a reviewer, as far as they may see it."""
+    if st.button(_("Back to the queue"), icon=":material/arrow_back:", key="review-back"):
+        leave()
+    try:
+        case = open_case(service.store(), person, case_number)
+    except OverreadError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.title(_("Case {case}").format(case=case.case_number))
+    st.markdown(
+        f"{urgency_badge(case.urgency)} · {state_name(case.state)} · "
+        + case.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        + (" · " + _("synthetic phantom") if case.image.synthetic else "")
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _image(case)
+    with right:
+        if case.own_read is None:
+            _blind(case, person)
+        else:
+            _after(case, person)
+
+
+def leave() -> None:
+    """Go back to the list, letting go of the case."""
+    for key in [str(k) for k in st.session_state]:
+        if key.startswith("review-"):
+            del st.session_state[key]
+    st.rerun()
+
+
+def _image(case: CaseView) -> None:
+    picture.show_picture(
+        case.png, case.image.digest, case.image.width, case.image.height, case.case_number
+    )
+
+
+def _blind(case: CaseView, person: Person) -> None:
+    st.subheader(_("Your own read"))
+    st.caption(_("The AI's answer and the clinician's are shown after your read is saved."))
+    draft = _draft(case, "blind", None)
+    if st.button(_("Save my read"), type="primary", key="review-save-blind", width="stretch"):
+        _step(
+            lambda: record_blind_read(
+                service.store(),
+                person,
+                case.case_number,
+                LabelDraft(**draft),
+                _key(person, case.case_number, "blind", case.version, draft),
+            )
+        )
+
+
+def _after(case: CaseView, person: Person) -> None:
+    try:
+        revealed = reveal(service.store(), person, case.case_number)
+    except OverreadError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    # The version the person acts on is the one they have looked at, not the newest: what came in
+    # since must be seen before it can be settled.
+    seen = f"review-seen-{case.case_number}"
+    version = st.session_state.setdefault(seen, revealed.version)
+    if version != revealed.version:
+        st.warning(_("Something new came in on this case. Look again before you decide."))
+        st.session_state[seen] = revealed.version
+    show_revealed(revealed, case.image.digest)
+    if revealed.settled is None:
+        _decide(case, revealed, version, person)
+    _comment(case, revealed, person)
+
+
+def _decide(case: CaseView, revealed: Revealed, version: int, person: Person) -> None:
+    st.subheader(_("Decide"))
+    own = [entry for entry in revealed.entries if entry.person_id == person.id]
+    last = own[-1] if own else revealed.own_read
+    draft = _draft(
+        case,
+        "final",
+        {"label": last.label, "origin": last.origin, "confidence": last.confidence, "comment": ""},
+    )
+    left, right = st.columns(2)
+    if left.button(_("Revise my label"), key="review-revise", width="stretch"):
+        _step(
+            lambda: revise_label(
+                service.store(),
+                person,
+                case.case_number,
+                LabelDraft(**draft),
+                _key(person, case.case_number, "revised", version, draft),
+                version=version,
+            )
+        )
+    if right.button(
+        _("Settle with this label"), key="review-close", type="primary", width="stretch"
+    ):
+        _step(
+            lambda: close_case(
+                service.store(),
+                person,
+                case.case_number,
+                LabelDraft(**draft),
+                _key(person, case.case_number, "final", version, draft),
+                version=version,
+            )
+        )
+
+
+def _comment(case: CaseView, revealed: Revealed, person: Person) -> None:
+    text = st.text_area(
+        _("Add a comment (no patient names)"), max_chars=4000, key="review-comment", height=80
+    )
+    if st.button(_("Add comment"), key="review-add-comment", disabled=not text.strip()):
+        key = _key(person, case.case_number, "comment", revealed.version, {"comment": text})
+        _step(
+            lambda: add_comment(service.store(), person, case.case_number, text, key),
+            clear="review-comment",
+        )
+
+
+def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str, Any]:
+    """Show the fields of a label and return what they hold."""
+    first = start or {"label": None, "origin": Origin.OPINION, "confidence": None, "comment": ""}
+    draft: dict[str, Any] = {}
+    choices: list[tuple[str, str, list[Any], Callable[[Any], str]]] = [
+        ("label", _("Your label"), list(case.labels), class_name),
+        ("origin", _("What your label rests on"), list(Origin), origin_name),
+        ("confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_name),
+    ]
+    for name, title, options, names in choices:
+        draft[name] = st.segmented_control(
+            title,
+            options,
+            default=first[name],
+            format_func=names,
+            key=f"review-{stage}-{name}-{case.case_number}",
+        )
+    draft["comment"] = st.text_area(
+        _("Reasons (no patient names)"),
+        value=first["comment"],
+        max_chars=4000,
+        height=80,
+        key=f"review-{stage}-comment-{case.case_number}",
+    )
+    return draft
+
+
+def _step(action: Callable[[], object], clear: str | None = None) -> None:
+    """Do one step of the review; show the case as it is afterwards."""
+    try:
+        action()
+    except StateConflict as error:
+        st.error(str(error), icon=":material/sync_problem:")
+        return
+    except OverreadError as error:
+        st.error(str(error), icon=":material/error:")
+        st.caption(_("Nothing was saved. What you entered is still here."))
+        return
+    for key in [str(k) for k in st.session_state]:
+        if key.startswith("review-seen-") or key == clear:
+            del st.session_state[key]
+    st.toast(_("Saved."), icon=":material/check_circle:")
+    st.rerun()
+
+
+def _key(person: Person, case_number: str, stage: str, version: int, said: dict[str, Any]) -> str:
+    """Name a step by what it says, so that a double click saves it once."""
+    content = json.dumps([person.id, case_number, stage, version, said], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

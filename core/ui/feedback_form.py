@@ -1,0 +1,217 @@
+"""The clinician's feedback on one scan: kept as it is typed, saved in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import streamlit as st
+
+from core.errors import OverreadError, ReviewError
+from core.lesion import LesionResult
+from core.model import Prediction
+from core.review import (
+    DEFAULT_LABELS,
+    AIResult,
+    Feedback,
+    Origin,
+    Problem,
+    Urgency,
+    Verdict,
+    ai_result,
+    image_facts,
+    submit_feedback,
+)
+from core.scan import encode_png
+from core.text import _, ngettext
+from core.trust import Person
+from core.ui import service
+from core.ui.reading_list import OpenScan
+from core.ui.shaping import shaped
+from core.ui.wording import (
+    class_name,
+    confidence_name,
+    origin_name,
+    problem_name,
+    urgency_name,
+    verdict_name,
+)
+
+_START: dict[str, Any] = {
+    "verdict": None,
+    "label": None,
+    "origin": Origin.OPINION,
+    "confidence": None,
+    "problems": [],
+    "urgency": Urgency.ROUTINE,
+    "comment": "",
+    "outline": False,
+}
+
+
+@st.fragment
+def feedback_form(item: OpenScan, person: Person) -> None:
+    """Show the form for the scan on screen.
+
+    Parameters
+    ----------
+    item
+        The scan; what is typed is kept with it, so that moving to another scan loses nothing.
+    person
+        Who sends it; whether they may is checked again where it is stored.
+    """
+    st.subheader(_("Your feedback · case {case}").format(case=item.scan.case_number))
+    labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
+    left, right = st.columns(2, gap="medium")
+    with left:
+        if item.prediction is not None:
+            _choice(item, "verdict", _("The AI's result"), list(Verdict), verdict_name)
+        else:
+            st.caption(_("There is no AI result on this scan; your own read is the entry."))
+        _choice(item, "label", _("Your own label"), list(labels), class_name)
+        _choice(item, "origin", _("What your label rests on"), list(Origin), origin_name)
+        _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_name)
+    with right:
+        st.pills(
+            _("What was wrong, if anything"),
+            list(Problem),
+            format_func=problem_name,
+            selection_mode="multi",
+            **_state(item, "problems"),
+        )
+        _choice(item, "urgency", _("How soon somebody should look"), list(Urgency), urgency_name)
+        st.text_area(
+            _("Comment (no patient names)"), max_chars=4000, height=90, **_state(item, "comment")
+        )
+        _outline_choice(item)
+    if st.button(
+        _("Send feedback on case {case}").format(case=item.scan.case_number),
+        type="primary",
+        icon=":material/send:",
+        key=f"send-{item.digest[:16]}",
+    ):
+        _send(item, person)
+    _receipt(item)
+
+
+def _choice(item: OpenScan, name: str, title: str, options: list[Any], names: Any) -> None:
+    st.segmented_control(title, options, format_func=names, **_state(item, name))
+
+
+def _outline_choice(item: OpenScan) -> None:
+    if item.regions:
+        st.markdown(
+            ngettext(
+                "{n} corrected region drawn; it goes with your feedback.",
+                "{n} corrected regions drawn; they go with your feedback.",
+                len(item.regions),
+            ).format(n=len(item.regions))
+        )
+    elif _has_outline(item):
+        st.checkbox(_("I accept the AI outline as it is shown above"), **_state(item, "outline"))
+    st.caption(_("To correct the outline, choose “Draw a region” above the image."))
+
+
+def _has_outline(item: OpenScan) -> bool:
+    result = shaped(item)
+    return isinstance(result, LesionResult) and bool(result.lesions)
+
+
+def _state(item: OpenScan, name: str) -> dict[str, Any]:
+    """Return key and callback that keep a widget's value with the scan, not with the page."""
+    key = f"feedback-{name}-{item.digest[:16]}"
+    if key not in st.session_state:
+        st.session_state[key] = item.drafts.get(name, _START[name])
+
+    def keep() -> None:
+        item.drafts[name] = st.session_state[key]
+
+    return {"key": key, "on_change": keep}
+
+
+def _send(item: OpenScan, person: Person) -> None:
+    try:
+        feedback = _feedback(item, person)
+        item.receipt = submit_feedback(service.store(), person, feedback)
+    except ReviewError as error:
+        st.error(str(error), icon=":material/edit_note:")
+    except OverreadError as error:
+        st.error(
+            _("Not saved: {reason} Everything you entered is still here; send it again.").format(
+                reason=error
+            ),
+            icon=":material/error:",
+        )
+
+
+def _receipt(item: OpenScan) -> None:
+    receipt = item.receipt
+    if receipt is None:
+        return
+    when = receipt.submitted_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    text = (
+        _("Saved: your feedback on case {case} is in the review queue ({when}).")
+        if receipt.created
+        else _("Already saved: this very feedback on case {case} came in on {when}.")
+    )
+    st.success(text.format(case=receipt.case_number, when=when), icon=":material/check_circle:")
+
+
+def _feedback(item: OpenScan, person: Person) -> Feedback:
+    values = {name: item.drafts.get(name, start) for name, start in _START.items()}
+    scan = item.scan
+    ai = _ai(item, item.prediction) if item.prediction is not None else None
+    accepted = bool(values["outline"]) and not item.regions and _has_outline(item)
+    regions = tuple(tuple((float(x), float(y)) for x, y in region) for region in item.regions)
+    return Feedback(
+        submission_key=_submission_key(person, item, values, ai, accepted),
+        image=image_facts(scan),
+        png=encode_png(scan),
+        task=item.prediction.task if item.prediction else service.settings().task,
+        ai=ai,
+        verdict=values["verdict"] if ai is not None else None,
+        label=values["label"],
+        # An origin says what a label rests on; without a label there is nothing to say.
+        origin=values["origin"] if values["label"] else None,
+        confidence=values["confidence"],
+        problems=tuple(values["problems"]),
+        urgency=values["urgency"] or Urgency.ROUTINE,
+        comment=values["comment"],
+        regions=regions,
+        region_image=scan.digest if regions else None,
+        outline_accepted=accepted,
+        labels=item.prediction.labels if item.prediction else DEFAULT_LABELS,
+    )
+
+
+def _ai(item: OpenScan, prediction: Prediction) -> AIResult:
+    result = shaped(item)
+    lesions = result.lesions if isinstance(result, LesionResult) else ()
+    return ai_result(
+        prediction,
+        map_kind="lesion" if prediction.has_lesion_map else "heat" if result else "none",
+        controls=item.controls if result else None,
+        lesion_threshold=result.threshold if result else None,
+        measurements=[lesion.measurements.to_dict() for lesion in lesions],
+    )
+
+
+def _submission_key(
+    person: Person, item: OpenScan, values: dict[str, Any], ai: AIResult | None, accepted: bool
+) -> str:
+    """Name a submission by what it says, so that saying it twice makes one entry.
+
+    A double click, a second tab, or a reload with the same scan uploaded again all send the same
+    content; only something different is a new entry.
+    """
+    said = {
+        "person": person.id,
+        "image": item.digest,
+        "model": ai.bundle_digest if ai else None,
+        "controls": item.controls.to_dict() if ai else None,
+        "regions": item.regions,
+        "accepted": accepted,
+        **{name: values[name] for name in _START if name != "outline"},
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,76 @@
+"""Between the rooms and the viewer: addresses for the pixels, outlines for what was found."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.lesion import HeatRegionResult, LesionResult
+from core.scan import encode_png
+from core.ui import media
+from core.ui.downloads import heat_png
+from core.ui.figure import Figure, Layers, Outline, build_figure
+from core.ui.reading_list import OpenScan
+
+Ring = NDArray[np.int32]
+
+
+def scan_figure(
+    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
+) -> Figure:
+    """Describe a scan with what was found on it; the pixels go by address, once."""
+    scan, prediction = item.scan, item.prediction
+    heat = None
+    if layers.heat and prediction is not None and prediction.heat_available:
+        identity = f"heat:{item.digest}:{prediction.bundle_digest}:{prediction.heat_class}"
+        heat = media.publish(identity, lambda: heat_png(prediction.heat()))
+    return build_figure(
+        media.publish(f"scan:{item.digest}", lambda: encode_png(scan)),
+        scan.width,
+        scan.height,
+        outlines=outlines(result),
+        layers=layers,
+        kind="heat region" if isinstance(result, HeatRegionResult) else "lesion",
+        heat_url=heat,
+        case_number=scan.case_number,
+    )
+
+
+def outlines(result: LesionResult | HeatRegionResult | None) -> list[Outline]:
+    """Return what was found as the viewer draws it, at most half a pixel off."""
+    if result is None:
+        return []
+    if isinstance(result, HeatRegionResult):
+        return [
+            Outline(region.number, tuple(map(_simple, (region.contour, *region.holes))))
+            for region in result.regions
+        ]
+    found = []
+    for lesion in result.lesions:
+        measured = lesion.measurements
+        ends = (measured.longest_chord_ends, measured.perpendicular_chord_ends)
+        chords = tuple((round(a[0]), round(a[1]), round(b[0]), round(b[1])) for a, b in ends)
+        rings = tuple(map(_simple, (lesion.contour, *lesion.holes)))
+        found.append(Outline(lesion.number, rings, chords))
+    return found
+
+
+def _simple(ring: Ring) -> Ring:
+    # For drawing only: everything is measured on the full outline.
+    simple = cv2.approxPolyDP(ring.reshape(-1, 1, 2), 0.5, True)
+    return np.asarray(simple.reshape(-1, 2), np.int32)
+
+
+def show_scan(item, result, layers):
+    import streamlit as st
+
+    figure = scan_figure(item, result, layers)
+    st.image(item.scan.pixels, caption=figure.alt)
+    return None
+
+
+def show_picture(png, digest, width, height, case_number):
+    import streamlit as st
+
+    st.image(png)

@@ -1,0 +1,213 @@
+"""The scan on screen: viewer and answer side by side, the controls, the table, the downloads.
+
+One fragment: a slider move runs only this, and never the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core.errors import LesionError, PredictionFailed
+from core.lesion import LesionResult, measurements_csv, measurements_frame, measurements_json
+from core.text import _, ngettext
+from core.ui import downloads, picture
+from core.ui.answer import show_answer
+from core.ui.figure import Compare, Layers
+from core.ui.reading_list import OpenScan
+from core.ui.scores import show_scores
+from core.ui.shaping import shape_controls, shaped
+
+_LAYERS: dict[str, Any] = {
+    "heat": False,
+    "heat_opacity": 0.4,
+    "mask": True,
+    "mask_opacity": 0.25,
+    "contour": True,
+    "chords": False,
+    "compare": "both",
+}
+
+
+@st.fragment
+def reading_room(item: OpenScan) -> None:
+    """Show one scan with everything the model says about it.
+
+    Parameters
+    ----------
+    item
+        The scan on screen; a result is shown only if it is this scan's.
+    """
+    left, right = st.columns([7, 4], gap="medium")
+    try:
+        result = shaped(item)
+    except LesionError as error:
+        st.error(str(error), icon=":material/error:")
+        result = None
+    with left:
+        layers = _layer_controls(item)
+        drawn = picture.show_scan(item, result, layers)
+        if drawn is not None:
+            item.regions = drawn
+            item.drafts["outline"] = False
+            # The feedback form stands outside this fragment and counts the regions.
+            st.rerun()
+    with right:
+        _answer(item)
+        if item.prediction is not None:
+            with st.expander(_("Shape the outline"), icon=":material/tune:", expanded=False):
+                shape_controls(item)
+    if result is not None:
+        _below(item, result)
+
+
+def _answer(item: OpenScan) -> None:
+    prediction = item.prediction
+    if prediction is not None and prediction.image_digest == item.digest:
+        show_answer(prediction, item.scan.case_number)
+        with st.expander(_("Among the validation scans"), icon=":material/bar_chart:"):
+            show_scores(prediction)
+        return
+    with st.container(border=True, key="answer"):
+        st.caption(_("Case {case}").format(case=item.scan.case_number))
+        if item.problem:
+            st.markdown(f"### :material/cloud_off: {_('No AI result')}")
+            st.write(item.problem)
+            st.caption(_("The scan, your own read and the review queue go on without it."))
+            if st.button(_("Try again"), icon=":material/refresh:", key="read-again"):
+                item.problem = None
+                st.rerun()
+        else:
+            st.markdown(f"### :material/hourglass_top: {_('Waiting for the model')}")
+
+
+def _layer_controls(item: OpenScan) -> Layers:
+    """Show what lies over the image, and return it; kept for the whole session."""
+    has_map = item.prediction is not None
+    chosen: dict[str, Any] = st.session_state.setdefault("layers", dict(_LAYERS))
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="layers-bar"):
+        names: dict[Compare, str] = {
+            "both": _("Side by side"),
+            "overlay": _("Overlay"),
+            "original": _("Untouched"),
+        }
+        st.segmented_control(
+            _("View"),
+            list(names),
+            format_func=names.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            **_layer(chosen, "compare"),
+        )
+        with st.popover(_("Layers"), icon=":material/layers:", disabled=not has_map):
+            heat = item.prediction is not None and item.prediction.heat_available
+            st.toggle(
+                _("Heat: where the model looked"), disabled=not heat, **_layer(chosen, "heat")
+            )
+            st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
+            st.caption(
+                _(
+                    "Grad-CAM: coarse, and persuasive even when the model is wrong. A check to "
+                    "challenge, not proof."
+                )
+            )
+            st.toggle(_("Mask"), **_layer(chosen, "mask"))
+            st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
+            st.toggle(_("Contour"), **_layer(chosen, "contour"))
+            st.toggle(_("Chords"), **_layer(chosen, "chords"))
+    return Layers(**chosen) if has_map else Layers(compare=chosen["compare"])
+
+
+def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
+    key = f"layer-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = chosen[name]
+
+    def keep() -> None:
+        chosen[name] = st.session_state[key]
+
+    return {"key": key, "on_change": keep}
+
+
+def _below(item: OpenScan, result: Any) -> None:
+    """Show the table and the downloads under the image."""
+    if not isinstance(result, LesionResult):
+        st.caption(
+            ngettext("{n} heat region", "{n} heat regions", len(result.regions)).format(
+                n=len(result.regions)
+            )
+            + ": "
+            + _("made from heat, not an outline of a lesion. It has no measurements.")
+        )
+    else:
+        unit = _("pixels: no calibration is known") if item.scan.spacing is None else "mm"
+        st.markdown(
+            "**"
+            + _("Lesions · AI outline, unconfirmed")
+            + "** · "
+            + _("measured in {unit}").format(unit=unit)
+            + " · "
+            + _("{shown} of {total} regions; map cut at {threshold}").format(
+                shown=len(result.lesions), total=result.total, threshold=f"{result.threshold:.2f}"
+            )
+        )
+        if result.lesions:
+            st.dataframe(
+                downloads.table_on_screen(measurements_frame(result)),
+                hide_index=True,
+                key=f"lesions-{item.digest[:16]}",
+            )
+        else:
+            st.info(_("No region is left at these controls. Lower the threshold or reset."))
+    _downloads(item, result)
+
+
+def _downloads(item: OpenScan, result: Any) -> None:
+    """Offer the files; each is made only when it is asked for."""
+    case = item.scan.case_number
+    layers = Layers(**st.session_state["layers"])
+    if item.prediction is None:
+        raise PredictionFailed(_("There is no result to download."))
+    prediction = item.prediction
+    offers: list[tuple[str, str, str, Any]] = [
+        (
+            _("Overlay PNG"),
+            f"{case}-overlay.png",
+            "image/png",
+            lambda: downloads.overlay_png(item.scan, prediction, result, layers),
+        ),
+        (
+            _("Mask PNG"),
+            f"{case}-mask.png",
+            "image/png",
+            lambda: downloads.mask_png(item.scan, prediction, result),
+        ),
+    ]
+    if isinstance(result, LesionResult):
+        provenance = downloads.provenance(item.scan, prediction)
+        offers += [
+            (
+                _("Measurements CSV"),
+                f"{case}-measurements.csv",
+                "text/csv",
+                lambda: measurements_csv(result, provenance),
+            ),
+            (
+                _("Measurements JSON"),
+                f"{case}-measurements.json",
+                "application/json",
+                lambda: measurements_json(result, provenance),
+            ),
+        ]
+    with st.container(horizontal=True, gap="small", key="downloads"):
+        for title, name, mime, make in offers:
+            st.download_button(
+                title,
+                make,
+                name,
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+                key=f"download-{name}",
+            )

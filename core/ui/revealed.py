@@ -1,0 +1,135 @@
+"""What a reviewer sees after the own read: the AI's answer, what clinicians sent, the history."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.review import AIResult, FeedbackEntry, Revealed
+from core.text import _
+from core.ui.wording import (
+    class_name,
+    confidence_name,
+    event_name,
+    origin_name,
+    percent,
+    problem_name,
+    stage_name,
+    urgency_name,
+    verdict_name,
+)
+
+
+def show_revealed(revealed: Revealed, digest: str) -> None:
+    """Show everything about a case whose blind read is saved."""
+    if revealed.settled is not None:
+        settled = revealed.settled
+        st.success(
+            _("Settled: {label} ({origin}), by {person}").format(
+                label=class_name(settled.label),
+                origin=origin_name(settled.origin),
+                person=settled.person_name,
+            ),
+            icon=":material/gavel:",
+        )
+    own = revealed.own_read
+    st.markdown(
+        _("**Your blind read:** {label} · {confidence}").format(
+            label=class_name(own.label), confidence=confidence_name(own.confidence)
+        )
+    )
+    for entry in revealed.feedback:
+        _feedback(entry, digest)
+    with st.expander(_("History"), icon=":material/history:"):
+        _history(revealed)
+
+
+def _feedback(entry: FeedbackEntry, digest: str) -> None:
+    with st.container(border=True):
+        if entry.ai is not None and entry.ai.image_digest == digest:
+            _ai(entry.ai)
+        else:
+            st.caption(_("No AI result was on screen."))
+        st.markdown(
+            f"**{_('Clinician')}** · {entry.submitted_at.astimezone():%Y-%m-%d %H:%M} · "
+            f"{urgency_name(entry.urgency)}"
+        )
+        said = []
+        if entry.verdict is not None:
+            said.append(verdict_name(entry.verdict))
+        if entry.label is not None:
+            said.append(class_name(entry.label))
+        if entry.origin is not None:
+            said.append(origin_name(entry.origin))
+        if entry.confidence is not None:
+            said.append(confidence_name(entry.confidence))
+        said += [problem_name(problem) for problem in entry.problems]
+        if entry.regions:
+            said.append(_("corrected region drawn"))
+        elif entry.outline_accepted:
+            said.append(_("AI outline accepted"))
+        st.markdown(" · ".join(said))
+        if entry.comment:
+            # As plain text: nothing a person typed is ever interpreted.
+            st.text(entry.comment)
+
+
+def _ai(result: AIResult) -> None:
+    st.markdown(
+        _("**AI:** {answer} · {positive} {probability} · flags from {threshold}").format(
+            answer=class_name(result.answer),
+            positive=class_name(result.positive),
+            probability=percent(result.probability),
+            threshold=percent(result.threshold),
+        )
+    )
+    if result.interval is not None:
+        st.caption(
+            _("95 % interval {low}–{high} (n = {n}); study prevalence {prevalence}").format(
+                low=percent(result.interval["low"]),
+                high=percent(result.interval["high"]),
+                n=int(result.interval["n"]),
+                prevalence="–" if result.prevalence is None else percent(result.prevalence),
+            )
+        )
+    if not result.flagged:
+        st.caption(
+            _("{label} does not exclude cancer.").format(
+                label=class_name(result.answer).capitalize()
+            )
+        )
+    st.caption(f"{result.task} {result.version} · {result.bundle_digest[:12]}")
+
+
+def _history(revealed: Revealed) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    _("When"): event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+                    _("Who"): event.person_name,
+                    _("What"): event_name(event.kind),
+                    _("Comment"): event.comment or "",
+                }
+                for event in revealed.events
+            ]
+        ),
+        hide_index=True,
+    )
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    _("When"): entry.entered_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+                    _("Who"): entry.person_name,
+                    _("Stage"): stage_name(entry.stage),
+                    _("Label"): class_name(entry.label),
+                    _("Rests on"): origin_name(entry.origin),
+                    _("Confidence"): confidence_name(entry.confidence),
+                    _("Comment"): entry.comment,
+                }
+                for entry in revealed.entries
+            ]
+        ),
+        hide_index=True,
+    )

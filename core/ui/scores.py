@@ -1,0 +1,102 @@
+"""Where a scan's probability lies among those of the validation scans."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.errors import ModelError
+from core.model import Prediction, Reference, read_bundle, resolve
+from core.text import _
+from core.ui import service
+from core.ui.wording import class_name
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _counts(task: str, version: str, digest: str) -> tuple[list[int], list[int]] | None:
+    """Return validation scans per tenth of probability: positive, and others."""
+    try:
+        bundle = read_bundle(resolve(task, version, settings=service.settings()).folder)
+    except ModelError:
+        return None
+    if bundle.digest != digest:
+        return None
+    return histogram(bundle.reference)
+
+
+def histogram(reference: Reference) -> tuple[list[int], list[int]]:
+    """Return validation scans per tenth of probability: positive, and others."""
+    positive, others = [0] * 10, [0] * 10
+    for score, sick in zip(reference.validation_scores, reference.validation_positive, strict=True):
+        (positive if sick else others)[min(int(score * 10), 9)] += 1
+    return positive, others
+
+
+def score_figure(positive: list[int], others: list[int], prediction: Prediction) -> go.Figure:
+    """Draw the validation scans by probability, with this scan and the threshold in them.
+
+    Parameters
+    ----------
+    positive, others
+        Ten counts each, from :func:`histogram`.
+    """
+    centres = [5 + 10 * i for i in range(10)]
+    label = class_name(prediction.positive)
+    figure = go.Figure()
+    figure.add_bar(
+        x=centres, y=others, name=_("not {label}").format(label=label), marker_color="#7f9bb0"
+    )
+    figure.add_bar(
+        x=centres,
+        y=positive,
+        name=label,
+        marker={"color": "#e0a030", "pattern": {"shape": "/", "fgcolor": "#5c3d00"}},
+    )
+    figure.add_vline(
+        x=prediction.probability * 100,
+        line={"color": "#d4483b", "width": 3},
+        annotation_text=_("this scan"),
+    )
+    figure.add_vline(
+        x=prediction.operating_point.threshold * 100, line={"color": "#888", "dash": "dash"}
+    )
+    figure.update_layout(
+        barmode="stack",
+        height=210,
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        legend={"orientation": "h", "y": -0.35},
+        xaxis={"title": _("calibrated probability, %"), "range": [0, 100]},
+        yaxis={"title": _("validation scans")},
+        bargap=0.08,
+    )
+    return figure
+
+
+def show_scores(prediction: Prediction) -> None:
+    """Show the figure, or say that the bundle holds no validation scores."""
+    counts = _counts(prediction.task, prediction.version, prediction.bundle_digest)
+    if counts is None or not sum(counts[0]) + sum(counts[1]):
+        st.caption(_("This model came without validation scores."))
+        return
+    st.plotly_chart(
+        score_figure(*counts, prediction),
+        config={"displayModeBar": False, "displaylogo": False},
+        key="scores",
+    )
+    point = prediction.operating_point
+    if point.sensitivity is not None and point.specificity is not None and point.n:
+        st.caption(
+            _(
+                "At the threshold (dashed) this model found {found} and spared {spared} of {n} "
+                "validation scans."
+            ).format(
+                found=_rate(_("sensitivity"), point.sensitivity, point.sensitivity_interval),
+                spared=_rate(_("specificity"), point.specificity, point.specificity_interval),
+                n=point.n,
+            )
+        )
+
+
+def _rate(name: str, value: float, interval: tuple[float, float] | None) -> str:
+    spread = "" if interval is None else f" [{interval[0] * 100:.0f}–{interval[1] * 100:.0f}]"
+    return f"{name} {value * 100:.0f} %{spread}"

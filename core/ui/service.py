@@ -1,0 +1,110 @@
+"""What the server process holds once for everybody: settings, store and the warming model.
+
+Opens with a safety choice: demo mode asks for no password, so unless a setting says otherwise the
+server neither starts on an address beyond this machine nor answers a request from beyond it,
+whichever way it was started.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import streamlit as st
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.errors import SettingsError
+from core.model import WarmUp, warm_up
+from core.settings import Settings, load_settings
+from core.store import Store
+from core.text import _
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """Return the settings the server started with."""
+    return load_settings()
+
+
+def _close(opened: Store) -> None:
+    opened.close()
+
+
+@st.cache_resource(show_spinner=False, on_release=_close)
+def store() -> Store:
+    """Return the store, its tables brought up to date.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be reached or is newer than this version; tried again on next call.
+    """
+    opened = Store.open(settings())
+    opened.migrate()
+    return opened
+
+
+@st.cache_resource(show_spinner=False)
+def model() -> WarmUp:
+    """Return the handle on the model that loads in the background."""
+    return warm_up(settings())
+
+
+def start() -> None:
+    """Do what must be done before the first visitor: checks, migrations, warming the model.
+
+    Raises
+    ------
+    SettingsError
+        Demo mode would be served beyond this machine without the setting that allows it.
+    """
+    address = st.get_option("server.address")
+    if not settings().demo_on_network and not is_loopback(address):
+        raise SettingsError(
+            _(
+                "Demo mode asks for no password, so it listens on 127.0.0.1 only. "
+                "Set server.address to 127.0.0.1, or OVERREAD_DEMO_ON_NETWORK to on."
+            )
+        )
+    store()
+    model()
+
+
+def stop() -> None:
+    """Let go of the database."""
+    store.clear()
+
+
+def is_loopback(address: str | None) -> bool:
+    """Tell whether an address (IP or host name) stays on this machine; none means every one."""
+    if not address:
+        return False
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+class LoopbackOnly:
+    """ASGI middleware that answers this machine only, unless the setting opens demo mode."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it: pages, uploads, pictures and websockets alike."""
+        client = scope.get("client")
+        if (
+            scope["type"] in ("http", "websocket")
+            and not settings().demo_on_network
+            and not is_loopback(client[0] if client else None)
+        ):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            refusal = PlainTextResponse("Demo mode is open to this machine only.", 403)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

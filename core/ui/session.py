@@ -1,0 +1,67 @@
+"""Who sits in front of the browser, and in which language."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.text import LANGUAGES, _, install_session_language
+from core.trust import Permission, Person, demo_people, permissions_of
+from core.ui import service
+
+_PERSON = "person"
+_LANGUAGE = "language"
+
+
+def person() -> Person | None:
+    """Return who is signed in, or none."""
+    found = st.session_state.get(_PERSON)
+    return found if isinstance(found, Person) else None
+
+
+def signed_in(permission: Permission) -> Person:
+    """Return who is signed in; a page ends here for anybody its permission was not given to.
+
+    The room checks again where the thing is done; this keeps a page from showing what would only
+    be refused.
+    """
+    found = person()
+    if found is None or permission not in permissions_of(found.role):
+        st.error(_("Sign in with a role that may open this page."), icon=":material/lock:")
+        st.stop()
+    return found
+
+
+def sign_in(person_id: str) -> None:
+    """Take the part of a demo person."""
+    st.session_state[_PERSON] = next(p for p in demo_people() if p.id == person_id)
+
+
+def sign_out() -> None:
+    """Forget the person and everything the session holds, scans included."""
+    chosen = st.session_state.get(_LANGUAGE)
+    for key in list(st.session_state):
+        del st.session_state[key]
+    if chosen is not None:
+        st.session_state[_LANGUAGE] = chosen
+
+
+def session_language() -> str | None:
+    """Return the session's language, or none outside a session."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    chosen = st.session_state.get(_LANGUAGE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    locale = (st.context.locale or "").lower()
+    return "zh_CN" if locale.startswith("zh") else service.settings().language
+
+
+def set_language(code: str) -> None:
+    """Speak this language (a key of ``core.text.LANGUAGES``) for the rest of the session."""
+    if code in LANGUAGES:
+        st.session_state[_LANGUAGE] = code
+
+
+install_session_language(session_language)

@@ -1,0 +1,182 @@
+"""The lesion controls: threshold, morphology, presets, reset and undo. Never calls the model."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import streamlit as st
+
+from core.errors import LesionError
+from core.lesion import (
+    PRESETS,
+    HeatRegionResult,
+    LesionControls,
+    LesionResult,
+    find_heat_regions,
+    find_lesions,
+    preset_name,
+)
+from core.text import _
+from core.ui.reading_list import OpenScan
+
+_FIELDS = tuple(field.name for field in fields(LesionControls))
+
+
+def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
+    """Return what the controls make of the scan's map: lesions, heat regions, or none."""
+    surface = item.region_map()
+    if surface is None or item.prediction is None:
+        return None
+    if item.shaped is None or item.shaped.controls != item.controls:
+        if item.prediction.has_lesion_map:
+            item.shaped = find_lesions(
+                surface, item.scan.grey, item.controls, spacing=item.scan.spacing
+            )
+        else:
+            item.shaped = find_heat_regions(surface, item.controls)
+    return item.shaped
+
+
+def shape_controls(item: OpenScan) -> None:
+    """Show the controls of the scan on screen."""
+    _presets(item)
+    names = {
+        "fixed": _("Fixed"),
+        "otsu": _("Otsu"),
+        "hysteresis": _("Hysteresis"),
+    }
+    st.segmented_control(
+        _("Threshold method"),
+        list(names),
+        format_func=names.__getitem__,
+        required=True,
+        **_state(item, "method"),
+    )
+    controls = item.controls
+    if controls.method != "otsu":
+        st.slider(_("Threshold"), 0.05, 0.95, step=0.01, **_state(item, "threshold"))
+    if controls.method == "hysteresis":
+        st.slider(
+            _("Grow down to"),
+            0.01,
+            0.95,
+            step=0.01,
+            **_state(item, "low"),
+            help=_("What touches the threshold is followed down to this value."),
+        )
+    _morphology(item)
+    st.toggle(_("Fill holes"), **_state(item, "fill_holes"))
+    left, right = st.columns(2)
+    left.number_input(_("Minimum area (px)"), 0, 1_000_000, step=50, **_state(item, "minimum_area"))
+    right.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
+
+
+def _presets(item: OpenScan) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for name, preset in PRESETS.items():
+            st.button(
+                preset_name(name),
+                key=f"preset-{name}-{item.digest[:16]}",
+                type="primary" if item.controls == preset else "secondary",
+                on_click=_use,
+                args=(item, preset),
+            )
+        st.button(
+            _("Reset"),
+            icon=":material/restart_alt:",
+            key=f"shape-reset-{item.digest[:16]}",
+            disabled=item.controls == LesionControls(),
+            on_click=_use,
+            args=(item, LesionControls()),
+        )
+        st.button(
+            _("Undo"),
+            icon=":material/undo:",
+            key=f"shape-undo-{item.digest[:16]}",
+            disabled=not item.history,
+            on_click=_undo,
+            args=(item,),
+        )
+
+
+def _morphology(item: OpenScan) -> None:
+    operations = {
+        "none": _("None"),
+        "open": _("Open"),
+        "close": _("Close"),
+        "erode": _("Erode"),
+        "dilate": _("Dilate"),
+    }
+    kernels = {"ellipse": _("Ellipse"), "rectangle": _("Rectangle"), "cross": _("Cross")}
+    st.segmented_control(
+        _("Morphology"),
+        list(operations),
+        format_func=operations.__getitem__,
+        required=True,
+        **_state(item, "operation"),
+    )
+    if item.controls.operation == "none":
+        return
+    left, middle, right = st.columns(3)
+    left.selectbox(
+        _("Kernel"), list(kernels), format_func=kernels.__getitem__, **_state(item, "kernel")
+    )
+    middle.number_input(_("Size (px)"), 1, 31, step=2, **_state(item, "size"))
+    right.number_input(_("Iterations"), 1, 10, step=1, **_state(item, "iterations"))
+
+
+def _key(item: OpenScan, name: str) -> str:
+    return f"shape-{name}-{item.digest[:16]}"
+
+
+def _state(item: OpenScan, name: str) -> dict[str, Any]:
+    key = _key(item, name)
+    if key not in st.session_state:
+        st.session_state[key] = getattr(item.controls, name)
+    return {"key": key, "on_change": _changed, "args": (item, name)}
+
+
+def _changed(item: OpenScan, name: str) -> None:
+    value = st.session_state[_key(item, name)]
+    try:
+        changes = {name: value}
+        if name in ("threshold", "low"):
+            # The lower of the two thresholds follows, so that no position is refused.
+            threshold = changes.get("threshold", item.controls.threshold)
+            changes["low"] = min(changes.get("low", item.controls.low), threshold)
+            st.session_state[_key(item, "low")] = changes["low"]
+        new = replace(item.controls, **changes)
+    except LesionError as error:
+        st.toast(str(error), icon=":material/error:")
+        st.session_state[_key(item, name)] = getattr(item.controls, name)
+        return
+    _remember(item, new)
+
+
+def _use(item: OpenScan, controls: LesionControls) -> None:
+    _remember(item, controls)
+    _show(item)
+
+
+def _undo(item: OpenScan) -> None:
+    if item.history:
+        item.controls = item.history.pop()
+        _show(item)
+
+
+def _remember(item: OpenScan, new: LesionControls) -> None:
+    if new != item.controls:
+        item.history.append(item.controls)
+        item.controls = new
+        # What was accepted was another outline.
+        item.drafts["outline"] = False
+        st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)
+
+
+def _show(item: OpenScan) -> None:
+    """Let the widgets show the controls in force."""
+    item.drafts["outline"] = False
+    st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)
+    for name in _FIELDS:
+        st.session_state[_key(item, name)] = getattr(item.controls, name)

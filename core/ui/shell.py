@@ -1,0 +1,100 @@
+"""What stands around every page: sign-in, navigation by role, banner, and the standing notice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import StoreError
+from core.settings import ROOT
+from core.text import LANGUAGES, _, language
+from core.trust import Permission, Person, Role, permissions_of
+from core.ui import service, session
+
+#: Page files and the permission that opens each, in the order of the navigation.
+_PAGES = (
+    ("pages/clinic/read.py", Permission.READ_SCANS),
+    ("pages/clinic/sent.py", Permission.SEND_FEEDBACK),
+    ("pages/review/queue.py", Permission.SEE_QUEUE),
+)
+_WELCOME = "pages/start/welcome.py"
+
+
+def role_name(role: Role) -> str:
+    """Return a role's name on screen."""
+    return {
+        Role.CLINICIAN: _("Clinician"),
+        Role.REVIEWER: _("Reviewer"),
+        Role.ADMINISTRATOR: _("Administrator"),
+    }[role]
+
+
+def _page(path: str) -> st.Page:
+    title, icon = {
+        _WELCOME: (_("Welcome"), ":material/waving_hand:"),
+        "pages/clinic/read.py": (_("Read"), ":material/radiology:"),
+        "pages/clinic/sent.py": (_("Sent feedback"), ":material/outbox:"),
+        "pages/review/queue.py": (_("Review queue"), ":material/inbox:"),
+    }[path]
+    return st.Page(str(ROOT / path), title=title, icon=icon)
+
+
+def pages_for(person: Person | None) -> list[str]:
+    """Return the page files this person may open, the first one being home."""
+    if person is None:
+        return [_WELCOME]
+    permitted = permissions_of(person.role)
+    allowed = [page for page, permission in _PAGES if permission in permitted]
+    return allowed or [_WELCOME]
+
+
+def run() -> None:
+    """Show the page that was asked for, with everything that stands around it."""
+    st.set_page_config(
+        page_title="Overread",
+        page_icon=str(ROOT / "assets/brand/mark.png"),
+        layout="wide",
+        initial_sidebar_state="auto",
+        menu_items={"About": _("Overread gives a second reading of medical images.")},
+    )
+    st.logo(str(ROOT / "assets/brand/logo.svg"), icon_image=str(ROOT / "assets/brand/mark.svg"))
+    person = session.person()
+    page = st.navigation([_page(path) for path in pages_for(person)], position="sidebar")
+    with st.sidebar:
+        _sidebar(person)
+    try:
+        service.store()
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        st.caption(_("Reading goes on; sending feedback needs the database."))
+    _banner(person)
+    page.run()
+
+
+def _banner(person: Person | None) -> None:
+    # Above the page and not below it: a page may end early, and this stands on every one.
+    line = ":material/info: " + _("Decision support, not a medical device.")
+    if person is not None:
+        demo = _("Demo mode: you are the {role}. No password protects this; use no patient names.")
+        line += " " + demo.format(role=f"**{role_name(person.role)}**")
+    st.caption(line)
+
+
+def _sidebar(person: Person | None) -> None:
+    codes = list(LANGUAGES)
+    chosen = st.segmented_control(
+        _("Language"),
+        codes,
+        default=language(),
+        format_func=LANGUAGES.__getitem__,
+        key="language-switch",
+        label_visibility="collapsed",
+        required=True,
+    )
+    if chosen and chosen != language():
+        session.set_language(chosen)
+        st.rerun()
+    if person is not None:
+        st.caption(_("Signed in as {name}").format(name=role_name(person.role)))
+        if st.button(_("Change role"), icon=":material/logout:", width="stretch", key="sign-out"):
+            session.sign_out()
+            st.rerun()

@@ -1,0 +1,116 @@
+"""The names of classes, verdicts, states and other fixed terms on screen."""
+
+from __future__ import annotations
+
+from core.model import Prediction
+from core.review import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
+from core.text import _
+
+
+def class_name(label: str) -> str:
+    """Return a class's name; a model of the site's own may have classes we do not know."""
+    return {
+        "normal": _("normal"),
+        "benign": _("benign"),
+        "malignant": _("malignant"),
+    }.get(label, label)
+
+
+def percent(share: float) -> str:
+    """Return a share (0..1) in whole percent, never rounded to certainty."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{share * 100:.0f} %"
+
+
+def answer_title(prediction: Prediction) -> str:
+    """Return the answer at the approved operating point in a few words."""
+    positive = class_name(prediction.positive)
+    if prediction.flagged:
+        return _("Flagged: {label}").format(label=positive)
+    return _("Not flagged as {label}").format(label=positive)
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """Return a verdict's name."""
+    return {
+        Verdict.ACCEPT: _("Accept"),
+        Verdict.REJECT: _("Reject"),
+        Verdict.SUPPLEMENT: _("Supplement"),
+    }[verdict]
+
+
+def origin_name(origin: Origin) -> str:
+    """Return the name of what a label rests on."""
+    return {
+        Origin.BIOPSY: _("Biopsy"),
+        Origin.FOLLOW_UP: _("Follow-up"),
+        Origin.CONSENSUS: _("Consensus"),
+        Origin.OPINION: _("Opinion"),
+    }[origin]
+
+
+def problem_name(problem: Problem) -> str:
+    """Return the name of something that was wrong."""
+    return {
+        Problem.MISSED_LESION: _("Missed lesion"),
+        Problem.FALSE_ALARM: _("False alarm"),
+        Problem.WRONG_CLASS: _("Wrong class"),
+        Problem.WRONG_OUTLINE: _("Wrong outline"),
+        Problem.POOR_IMAGE: _("Poor image"),
+        Problem.OTHER: _("Other"),
+    }[problem]
+
+
+def urgency_name(urgency: Urgency) -> str:
+    """Return an urgency's name."""
+    return {
+        Urgency.ROUTINE: _("Routine"),
+        Urgency.SOON: _("Soon"),
+        Urgency.URGENT: _("Urgent"),
+    }[urgency]
+
+
+def state_name(state: CaseState) -> str:
+    """Return a case state's name."""
+    return {
+        CaseState.OPEN: _("Waiting"),
+        CaseState.READ: _("Read blind"),
+        CaseState.REVEALED: _("Answers seen"),
+        CaseState.CLOSED: _("Settled"),
+    }[state]
+
+
+def stage_name(stage: Stage) -> str:
+    """Return when in the review a label was given."""
+    return {
+        Stage.BLIND: _("Blind read"),
+        Stage.REVISED: _("Revised"),
+        Stage.FINAL: _("Final"),
+    }[stage]
+
+
+def event_name(kind: EventKind) -> str:
+    """Return what happened to a case."""
+    return {
+        EventKind.RECEIVED: _("Received"),
+        EventKind.BLIND_READ: _("Read blind"),
+        EventKind.REVEALED: _("Answers shown"),
+        EventKind.REVISED: _("Label revised"),
+        EventKind.COMMENTED: _("Comment"),
+        EventKind.CLOSED: _("Settled"),
+        EventKind.REOPENED: _("Reopened"),
+    }[kind]
+
+
+def confidence_name(step: int) -> str:
+    """Return what a confidence of 1 to 5 means."""
+    return {
+        1: _("1 · guess"),
+        2: _("2 · unsure"),
+        3: _("3 · fairly sure"),
+        4: _("4 · sure"),
+        5: _("5 · certain"),
+    }[step]

@@ -1,0 +1,50 @@
+"""Where everybody starts: choose a role."""
+
+import streamlit as st
+
+from core.text import _
+from core.trust import Role, demo_people
+from core.ui import session, shell
+
+st.title(_("A second reading of your scan"))
+st.markdown(
+    _(
+        "Upload a breast ultrasound image. A network gives its reading with its uncertainty, shows "
+        "where it looked, and outlines what it takes for a lesion. You decide, and send what you "
+        "decided to review."
+    )
+)
+tasks = {
+    Role.CLINICIAN: (
+        ":material/radiology:",
+        _("Read scans, shape the outline, send feedback."),
+    ),
+    Role.REVIEWER: (
+        ":material/rate_review:",
+        _("Label what came in, without seeing the AI's answer first."),
+    ),
+    Role.ADMINISTRATOR: (
+        ":material/admin_panel_settings:",
+        _("See every page and every submission."),
+    ),
+}
+st.subheader(_("Demo mode: choose your part"))
+for column, person in zip(st.columns(3), demo_people(), strict=True):
+    icon, task = tasks[person.role]
+    with column.container(border=True):
+        st.markdown(f"#### {icon} {shell.role_name(person.role)}")
+        st.write(task)
+        if st.button(
+            _("Go on as {role}").format(role=shell.role_name(person.role)),
+            key=f"sign-in-{person.role}",
+            type="primary",
+            width="stretch",
+        ):
+            session.sign_in(person.id)
+            st.rerun()
+st.caption(
+    _(
+        "No password protects demo mode, so it is open to this machine only. "
+        "Use no real patient names."
+    )
+)
