@@ -64,7 +64,10 @@ def lesion_net(
         tensor = layers.Conv2D(count, 3, padding="same", activation="relu")(tensor)
         skips.append(tensor)
         tensor = layers.MaxPooling2D()(tensor)
-    features = layers.Conv2D(2 * filters[-1], 3, padding="same", activation="relu")(tensor)
+    deepest = layers.Conv2D(
+        2 * filters[-1], 3, padding="same", activation="relu", name="cam_features"
+    )
+    features = deepest(tensor)
     decoded = features
     for count, skip in zip(reversed(filters), reversed(skips), strict=True):
         decoded = layers.UpSampling2D()(decoded)
