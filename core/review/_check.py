@@ -188,16 +188,14 @@ def _png_size(png: bytes) -> tuple[int, int] | None:
     """Return width and height of a PNG that holds pixels and nothing else, else None."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR":
         return None
-    at = 8
-    while at < len(png):
+    at, kind = 8, b""
+    while at < len(png) and kind != b"IEND":
         length, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
         if kind not in _CHUNKS:
             return None
         at += 12 + length
-        if kind == b"IEND":
-            break
     # Cut short, or something hangs on behind the end.
-    if at != len(png):
+    if at != len(png) or kind != b"IEND":
         return None
     return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
