@@ -1,0 +1,1 @@
+"""Widgets several pages share: the only room that knows Streamlit."""

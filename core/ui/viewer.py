@@ -1,0 +1,189 @@
+"""The image viewer: zoom and pan, overlays, and regions drawn by hand.
+
+A component of our own rather than a chart: a Streamlit chart is mounted anew whenever its
+specification changes, which loses the zoom and decodes the picture again at every slider move.
+The component stays mounted while its ``key`` stays, takes plain data (``core.ui.figure``), and
+runs ``viewer.js``, which comes from an address of our own (``core.ui.media.media_routes``) so that
+it is not sent again at each move.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.text import _
+from core.ui.figure import MAX_REGIONS, Figure, Region, encode, read_region
+from core.ui.media import viewer_script_path
+
+_LOADER = """
+const loads = new Map();
+export default function (component) {
+  const url = new URL(component.data.script, window.location.origin).href;
+  let load = loads.get(url);
+  if (!load) {
+    load = { module: null, promise: import(url) };
+    loads.set(url, load);
+    load.promise.then((module) => { load.module = module; }, () => loads.delete(url));
+  }
+  let open = true;
+  if (load.module) {
+    load.module.render(component);
+  } else {
+    load.promise.then(
+      (module) => { if (open) module.render(component); },
+      () => {
+        const root = component.parentElement.querySelector(".overread-viewer");
+        if (root) root.textContent = component.data.text.failed;
+      },
+    );
+  }
+  return () => { open = false; load.module?.unmount(component); };
+}
+"""
+
+_COMPONENT = st.components.v2.component(
+    "overread_viewer", html='<div class="overread-viewer"></div>', js=_LOADER
+)
+
+
+def viewer(
+    figure: Figure,
+    *,
+    key: str,
+    drawing: bool = False,
+    regions: Sequence[Region] = (),
+) -> tuple[Region, ...] | None:
+    """Show an image with its overlays, and let a person draw regions on it.
+
+    Parameters
+    ----------
+    figure
+        From :func:`core.ui.figure.build_figure`.
+    key
+        The same for every scan shown in this place: the zoom is kept while the scan stays.
+    drawing
+        Whether regions may be drawn and removed.
+    regions
+        Regions drawn so far; the caller keeps them.
+
+    Returns
+    -------
+    tuple of Region, or None
+        All regions after the person drew or removed one in this very run; None at every other
+        run. Keep them at once: they are reported once.
+    """
+    data = figure.data | {
+        "script": viewer_script_path(),
+        "alt": figure.alt,
+        "altUntouched": _("Untouched image. {alt}").format(alt=figure.alt),
+        "drawing": drawing,
+        "most": MAX_REGIONS,
+        "regions": [encode(region.points) for region in regions],
+        "note": figure.note or "",
+        "text": _texts(),
+    }
+    result = _COMPONENT(key=key, data=data, on_regions_change=_nothing)
+    return regions_from(result.get("regions") if result else None, figure) if drawing else None
+
+
+def regions_from(value: object, figure: Figure) -> tuple[Region, ...] | None:
+    """Read what the browser sent, and believe none of it.
+
+    Parameters
+    ----------
+    value
+        ``{"image": address, "regions": [[[x, y], …], …]}`` in image pixels, or anything.
+    figure
+        What is on screen now. Regions drawn on another image are discarded.
+
+    Returns
+    -------
+    tuple of Region, or None
+        None where there is nothing to take over. A polygon without an area is left out.
+    """
+    if not isinstance(value, dict) or value.get("image") != figure.data["image"]:
+        return None
+    drawn = value.get("regions")
+    if not isinstance(drawn, list) or len(drawn) > MAX_REGIONS:
+        return None
+    read = (read_region(each, figure.width, figure.height) for each in drawn)
+    return tuple(region for region in read if region is not None)
+
+
+def region_by_numbers(figure: Figure, *, key: str) -> Region | None:
+    """Show four number fields and a button: a box for whoever cannot draw with a pointer.
+
+    Returns
+    -------
+    Region or None
+        The box, in the run in which the button was pressed.
+    """
+    with st.popover(_("Region by numbers"), icon=":material/keyboard:"):
+        st.caption(
+            _("A box in pixels, counted from the top left corner: {width} × {height}.").format(
+                width=figure.width, height=figure.height
+            )
+        )
+        across, down = figure.width - 1, figure.height - 1
+        x, y = st.columns(2)
+        left = x.number_input(_("Left"), 0, across, across // 4, key=f"{key}-left")
+        top = y.number_input(_("Top"), 0, down, down // 4, key=f"{key}-top")
+        right = x.number_input(_("Right"), 0, across, 3 * across // 4, key=f"{key}-right")
+        bottom = y.number_input(_("Bottom"), 0, down, 3 * down // 4, key=f"{key}-bottom")
+        if not st.button(_("Add this box"), key=f"{key}-add"):
+            return None
+        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+        box = read_region(corners, figure.width, figure.height)
+        if box is None:
+            st.warning(_("This box is too small: choose corners farther apart."))
+        return box
+
+
+def region_from_points(points: Sequence[Sequence[int]], width: int, height: int) -> Region | None:
+    """Return a stored region (``[[x, y], …]`` in pixels) for the viewer, or None if it is none."""
+    return read_region(np.asarray(points).tolist(), width, height)
+
+
+def viewer_key(*parts: str) -> str:
+    """Return a short key from parts that must not stand in the page, such as a digest."""
+    return "viewer-" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _nothing() -> None:
+    """Make Streamlit report the trigger under its name."""
+
+
+def _texts() -> dict[str, Any]:
+    return {
+        "toolbar": _("Image tools"),
+        "zoomIn": "+",
+        "zoomInTitle": _("Zoom in"),
+        "zoomOut": "−",
+        "zoomOutTitle": _("Zoom out"),
+        "fit": _("Fit"),
+        "fitTitle": _("Show the whole image"),
+        "full": "100 %",
+        "fullTitle": _("One image pixel per screen pixel"),
+        "draw": _("Draw a region"),
+        "another": _("Draw another region"),
+        "cancel": _("Stop drawing"),
+        "drawHelp": _("Draw around the region in one stroke; Escape stops."),
+        "undo": _("Remove the last region"),
+        "clear": _("Remove all regions"),
+        "untouched": _("Untouched"),
+        "overlay": _("Overlay"),
+        "region": _("Yours"),
+        "fitted": _("whole image"),
+        "smooth": _("smoothed by the browser"),
+        "sharp": _("each pixel as a square"),
+        "keys": _(
+            "Image. Plus and minus zoom, arrows move, 0 shows the whole image, 1 is one image "
+            "pixel per screen pixel. The wheel zooms after a click or with Ctrl."
+        ),
+        "failed": _("The viewer could not be loaded. Reload the page."),
+    }
