@@ -80,12 +80,19 @@ def test_a_crash_before_the_name_is_given_leaves_no_half_image(blobs, tmp_path, 
     assert files(tmp_path) == []
 
 
-def test_bytes_are_forced_to_disk_before_they_get_their_name(blobs, monkeypatch):
+def test_bytes_are_forced_to_disk_before_their_name_and_the_name_after(blobs, monkeypatch):
     done = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("sync"), fsync(fd))[1])
-    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("name"), replace(a, b))[1])
+
+    def watched_fsync(handle):
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "bytes")
+        fsync(handle)
+
+    def watched_replace(old, new):
+        done.append("name")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
     blobs.put(b"pixels")
-    named = done.index("name")
-    assert done[named - 1] == "sync"
-    assert done[named + 1 :] == ["sync"]
+    assert done[-3:] == ["bytes", "name", "folder"]
