@@ -104,18 +104,22 @@ def load_network(bundle: Bundle) -> KerasNetwork:
     card = bundle.card
     forward = Forward(model, card)
     shape = (None, card.input.size, card.input.size, card.input.channels)
-    compiled = tf.function(
-        lambda inputs, targets: trace(forward, inputs, targets),
-        input_signature=(tf.TensorSpec(shape, tf.float32), tf.TensorSpec((None,), tf.int32)),
-        autograph=False,
-    ).get_concrete_function()
+    unusable = _("The model cannot be used: it does not run.")
+    try:
+        compiled = tf.function(
+            lambda inputs, targets: trace(forward, inputs, targets),
+            input_signature=(tf.TensorSpec(shape, tf.float32), tf.TensorSpec((None,), tf.int32)),
+            autograph=False,
+        ).get_concrete_function()
+    except (ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:
+        raise BundleInvalid(unusable) from error
     network = KerasNetwork(
         compiled, has_lesion_map=forward.has_lesion_map, heat_available=forward.heat_available
     )
     try:
         network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))
     except PredictionFailed as error:
-        raise BundleInvalid(_("The model cannot be used: it does not run.")) from error
+        raise BundleInvalid(unusable) from error
     return network
 
 

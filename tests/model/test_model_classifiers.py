@@ -57,18 +57,30 @@ def _classifiers() -> dict[str, Any]:
     }
 
 
+class Brought:
+    """Every kind of classifier people bring, as a bundle whose card names no output."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.models = _classifiers()
+        self.predictors: dict[str, Predictor] = {}
+        for seed, (name, model) in enumerate(self.models.items()):
+            bundle_factory.seeded(model, seed)
+            _, size, _, channels = model.input_shape
+            spec = InputSpec(size, channels, "stretch", "unit")
+            card = bundle_factory.classifier_card(name, input=spec)
+            bundle_factory.write(settings.model_roots[0], model, card)
+
+    def predictor(self, kind: str) -> Predictor:
+        """Load it once for all tests: there are more kinds than the predictor's cache keeps."""
+        if kind not in self.predictors:
+            self.predictors[kind] = Predictor.load(kind, settings=self.settings)
+        return self.predictors[kind]
+
+
 @pytest.fixture(scope="module")
-def brought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Any]]:
-    """Every kind of classifier people bring, written as a bundle whose card names no output."""
-    settings = bundle_factory.settings_for(tmp_path_factory.mktemp("brought"))
-    models = _classifiers()
-    for seed, (name, model) in enumerate(models.items()):
-        bundle_factory.seeded(model, seed)
-        _, size, _, channels = model.input_shape
-        spec = InputSpec(size, channels, "stretch", "unit")
-        card = bundle_factory.classifier_card(name, input=spec)
-        bundle_factory.write(settings.model_roots[0], model, card)
-    return settings, models
+def brought(tmp_path_factory: pytest.TempPathFactory) -> Brought:
+    return Brought(bundle_factory.settings_for(tmp_path_factory.mktemp("brought")))
 
 
 KINDS = [
@@ -86,15 +98,12 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_classifier_people_bring_says_what_keras_says(
-    brought: tuple[Settings, dict[str, Any]], kind: str
-) -> None:
-    settings, models = brought
-    predictor = Predictor.load(kind, settings=settings)
+def test_a_classifier_people_bring_says_what_keras_says(brought: Brought, kind: str) -> None:
+    predictor = brought.predictor(kind)
     scan = bundle_factory.scan(60, 44, seed=2, colour=kind == "nested-mobilenet")
     image = scan.pixels if kind == "nested-mobilenet" else scan.grey
     seen, _ = preprocess(image, predictor.card.input)
-    out = models[kind](seen[None], training=False).numpy()[0].astype(np.float64)
+    out = brought.models[kind](seen[None], training=False).numpy()[0].astype(np.float64)
     if kind == "logits":
         out = np.exp(out)
     elif kind == "one-unit":
@@ -115,15 +124,14 @@ GAP_KINDS = [k for k in KINDS if k.startswith(("logits", "softmax", "one", "unit
 @pytest.mark.parametrize("kind", GAP_KINDS)
 @pytest.mark.parametrize("label", ["benign", "malignant"])
 def test_behind_global_pooling_grad_cam_is_the_class_activation_map(
-    brought: tuple[Settings, dict[str, Any]], kind: str, label: str
+    brought: Brought, kind: str, label: str
 ) -> None:
     # Zhou et al. 2016: the map is the Dense weights of the class; Grad-CAM must agree whatever
     # softmax or sigmoid stands behind the scores.
     import keras
 
-    settings, models = brought
-    model = models[kind]
-    predictor = Predictor.load(kind, settings=settings)
+    model = brought.models[kind]
+    predictor = brought.predictor(kind)
     scan = bundle_factory.scan(50, 50, seed=3)
     seen, _ = preprocess(scan.grey, predictor.card.input)
     inner = keras.Model(model.input, model.get_layer("last").output)
@@ -138,22 +146,18 @@ def test_behind_global_pooling_grad_cam_is_the_class_activation_map(
 
 
 def test_the_map_of_a_nested_backbone_is_its_last(
-    brought: tuple[Settings, dict[str, Any]],
+    brought: Brought,
 ) -> None:
-    settings, _ = brought
-    read = Predictor.load("nested-mobilenet", settings=settings).read(bundle_factory.scan())
+    read = brought.predictor("nested-mobilenet").read(bundle_factory.scan())
     assert read.network_heat.shape == (3, 3)
 
 
-def test_a_layer_named_on_the_card_is_the_one_explained(
-    brought: tuple[Settings, dict[str, Any]], tmp_path: Path
-) -> None:
-    _, models = brought
+def test_a_layer_named_on_the_card_is_the_one_explained(brought: Brought, tmp_path: Path) -> None:
     settings = bundle_factory.settings_for(tmp_path)
     spec = InputSpec(96, 3, "stretch", "unit")
     outputs = Outputs(cam_features="block_12_project")
     card = bundle_factory.classifier_card(input=spec, outputs=outputs)
-    bundle_factory.write(settings.model_roots[0], models["nested-mobilenet"], card)
+    bundle_factory.write(settings.model_roots[0], brought.models["nested-mobilenet"], card)
     read = Predictor.load(card.task, settings=settings).read(bundle_factory.scan())
     assert read.network_heat.shape == (6, 6)
 
@@ -173,12 +177,12 @@ def test_a_confident_model_still_shows_where_it_looked(tmp_path: Path) -> None:
 
 
 def test_a_card_for_the_wrong_number_of_classes_is_refused(
-    brought: tuple[Settings, dict[str, Any]], tmp_path: Path
+    brought: Brought, tmp_path: Path
 ) -> None:
     settings = bundle_factory.settings_for(tmp_path)
     card = bundle_factory.lesion_card(
         "classifier", input=InputSpec(48), outputs=Outputs(), labels=("a", "b", "malignant")
     )
-    bundle_factory.write(settings.model_roots[0], brought[1]["one-unit"], card)
+    bundle_factory.write(settings.model_roots[0], brought.models["one-unit"], card)
     with pytest.raises(BundleInvalid, match="number of classes"):
         Predictor.load("classifier", settings=settings)
