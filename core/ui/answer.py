@@ -26,7 +26,7 @@ def show_answer(prediction: Prediction, case_number: str) -> None:
     with st.container(border=True, gap="small", key="answer"):
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
         st.caption(_("AI result · case {case}").format(case=case_number))
-        st.markdown(f"### {icon} {answer_title(prediction)}")
+        st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
         st.metric(
             _("Probability of {label}, calibrated").format(label=positive),
             percent(prediction.probability),

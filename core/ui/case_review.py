@@ -45,7 +45,7 @@ def review_case(case_number: str, person: Person) -> None:
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.title(_("Case {case}").format(case=case.case_number))
+    st.title(_("Case {case}").format(case=case.case_number), anchor=False)
     st.markdown(
         f"{urgency_badge(case.urgency)} · {state_name(case.state)} · "
         + case.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -70,13 +70,11 @@ def leave() -> None:
 
 
 def _image(case: CaseView) -> None:
-    picture.show_picture(
-        case.png, case.image.digest, case.image.width, case.image.height, case.case_number
-    )
+    picture.show_picture(case.png, case.image)
 
 
 def _blind(case: CaseView, person: Person) -> None:
-    st.subheader(_("Your own read"))
+    st.subheader(_("Your own read"), anchor=False)
     st.caption(_("The AI's answer and the clinician's are shown after your read is saved."))
     draft = _draft(case, "blind", None)
     if st.button(_("Save my read"), type="primary", key="review-save-blind", width="stretch"):
@@ -111,7 +109,7 @@ def _after(case: CaseView, person: Person) -> None:
 
 
 def _decide(case: CaseView, revealed: Revealed, version: int, person: Person) -> None:
-    st.subheader(_("Decide"))
+    st.subheader(_("Decide"), anchor=False)
     own = [entry for entry in revealed.entries if entry.person_id == person.id]
     last = own[-1] if own else revealed.own_read
     draft = _draft(

@@ -61,9 +61,9 @@ def feedback_form(item: OpenScan, person: Person) -> None:
     person
         Who sends it; whether they may is checked again where it is stored.
     """
-    st.subheader(_("Your feedback · case {case}").format(case=item.scan.case_number))
+    st.subheader(_("Your feedback · case {case}").format(case=item.scan.case_number), anchor=False)
     labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([5, 6], gap="medium")
     with left:
         if item.prediction is not None:
             _choice(item, "verdict", _("The AI's result"), list(Verdict), verdict_name)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from core.errors import OverreadError
 from core.model import WarmUp
-from core.scan import encode_png, list_samples, open_sample, thumbnail
+from core.scan import Scan, encode_png, list_samples, open_sample, thumbnail
 from core.text import _, ngettext
 from core.ui import media, service
 from core.ui.reading_list import OpenScan, ReadingList, read_all, take_in
 
 #: Scans the strip shows at once.
-_STRIP = 8
-_THUMBNAIL = 96
+_STRIP = 5
+_THUMBNAIL = 44
 
 
 def add_scans(reading: ReadingList) -> None:
@@ -39,43 +42,51 @@ def add_scans(reading: ReadingList) -> None:
         reading.seen.clear()
         st.rerun()
     st.caption(_("No scan at hand? These are synthetic; no patient stands behind them."))
-    samples = list_samples()
-    for column, sample in zip(st.columns(len(samples)), samples, strict=True):
-        if column.button(
-            sample.title, key=f"sample-{sample.key}", icon=":material/image:", width="stretch"
-        ):
-            scan = open_sample(sample.key)
-            reading.add(scan)
-            reading.show(scan.digest)
-            st.rerun()
+    with st.container(horizontal=True, gap="medium", key="samples"):
+        for sample in list_samples():
+            with st.container(width=170, gap="xsmall", key=f"sample-card-{sample.key}"):
+                _thumbnail(
+                    f"sample:{sample.key}", partial(open_sample, sample.key), sample.title, 160
+                )
+                if st.button(sample.title, key=f"sample-{sample.key}", width="stretch"):
+                    scan = open_sample(sample.key)
+                    reading.add(scan)
+                    reading.show(scan.digest)
+                    st.rerun()
+
+
+def _thumbnail(identity: str, scan: Callable[[], Scan], alt: str, size: int) -> None:
+    """Show a small picture by an address of this session's own, made when first asked for."""
+    address = media.publish(
+        f"thumbnail:{size}:{identity}", lambda: encode_png(thumbnail(scan(), size))
+    )
+    # Markdown, because st.image would take the address for a file of the server.
+    st.markdown(f"![{alt}]({address})")
 
 
 def refusals(reading: ReadingList) -> None:
     """Say what could not be opened, and why, until the person has seen it."""
-    if reading.again:
-        st.info(
-            ngettext(
+    if not reading.refused and not reading.again:
+        return
+    with st.container(border=True, key="refused"):
+        if reading.again:
+            again = ngettext(
                 "{n} scan was on the list already.",
                 "{n} scans were on the list already.",
                 reading.again,
-            ).format(n=reading.again)
-        )
-        reading.again = 0
-    if not reading.refused:
-        return
-    title = ngettext(
-        "{n} file was not opened; the others were.",
-        "{n} files were not opened; the others were.",
-        len(reading.refused),
-    ).format(n=len(reading.refused))
-    with st.container(border=True, key="refused"):
-        st.markdown(f":material/error: **{title}**")
+            )
+            st.markdown(":material/info: " + again.format(n=reading.again))
+        if reading.refused:
+            title = ngettext(
+                "{n} file was not opened; the others were.",
+                "{n} files were not opened; the others were.",
+                len(reading.refused),
+            )
+            st.markdown(f":material/error: **{title.format(n=len(reading.refused))}**")
         for name, reason in reading.refused:
             # Plain text: a file name is something a person typed.
             st.text(f"{name}: {reason}")
-        if st.button(_("Seen"), key="refused-seen"):
-            reading.refused.clear()
-            st.rerun()
+        st.button(_("Seen"), key="refused-seen", on_click=reading.forget_refusals)
 
 
 def strip(reading: ReadingList) -> None:
@@ -87,44 +98,54 @@ def strip(reading: ReadingList) -> None:
         with st.popover(_("Add scans"), icon=":material/add:"):
             add_scans(reading)
         if len(order) > 1:
-            if st.button(
-                _("Previous"), icon=":material/chevron_left:", key="previous", disabled=at == 0
-            ):
-                reading.step(-1)
-                st.rerun()
-            if st.button(
+            st.button(
+                _("Previous"),
+                icon=":material/chevron_left:",
+                key="previous",
+                disabled=at == 0,
+                on_click=reading.step,
+                args=(-1,),
+            )
+        for item in order[first : first + _STRIP]:
+            _card(reading, item)
+        if len(order) > 1:
+            st.button(
                 _("Next"),
                 icon=":material/chevron_right:",
                 key="next",
                 disabled=at == len(order) - 1,
-            ):
-                reading.step(1)
-                st.rerun()
+                on_click=reading.step,
+                args=(1,),
+            )
             st.caption(_("{at} of {n}").format(at=at + 1, n=len(order)), width="content")
-        if st.button(_("Close scan"), icon=":material/close:", key="close-scan"):
-            reading.remove(order[at].digest)
-            st.rerun()
-    with st.container(horizontal=True, gap="small", key="thumbnails"):
-        for item in order[first : first + _STRIP]:
-            _card(reading, item)
+        st.button(
+            _("Close scan"),
+            icon=":material/close:",
+            key="close-scan",
+            type="tertiary",
+            on_click=reading.remove,
+            args=(order[at].digest,),
+        )
 
 
 def _card(reading: ReadingList, item: OpenScan) -> None:
     current = item.digest == reading.current
-    with st.container(width=_THUMBNAIL + 34, gap=None, key=f"card-{item.digest[:16]}"):
-        address = media.publish(
-            f"thumbnail:{item.digest}", lambda: encode_png(thumbnail(item.scan, _THUMBNAIL))
-        )
+    with st.container(
+        horizontal=True,
+        width="content",
+        gap="xsmall",
+        vertical_alignment="center",
+        key=f"card-{item.digest[:16]}",
+    ):
         alt = _("Thumbnail of case {case}").format(case=item.scan.case_number)
-        st.markdown(f"![{alt}]({address})")
-        if st.button(
-            f"{item.scan.case_number}  \n{state_of(item)}",
+        _thumbnail(item.digest, lambda: item.scan, alt, _THUMBNAIL)
+        st.button(
+            f"{item.scan.case_number} · {state_of(item)}",
             key=f"show-{item.digest[:16]}",
             type="primary" if current else "secondary",
-            width="stretch",
-        ):
-            reading.show(item.digest)
-            st.rerun()
+            on_click=reading.show,
+            args=(item.digest,),
+        )
 
 
 def state_of(item: OpenScan) -> str:

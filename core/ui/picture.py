@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.lesion import HeatRegionResult, LesionResult
+from core.review import ImageFacts
 from core.scan import encode_png
-from core.ui import media
+from core.ui import media, viewer
 from core.ui.downloads import heat_png
 from core.ui.figure import Figure, Layers, Outline, build_figure
 from core.ui.reading_list import OpenScan
 
 Ring = NDArray[np.int32]
+Points = tuple[tuple[int, int], ...]
 
 
 def scan_figure(
@@ -62,15 +64,39 @@ def _simple(ring: Ring) -> Ring:
     return np.asarray(simple.reshape(-1, 2), np.int32)
 
 
-def show_scan(item, result, layers):
-    import streamlit as st
+def show_scan(
+    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
+) -> list[Points] | None:
+    """Show the scan on screen, and let the doctor draw on it.
 
+    Returns
+    -------
+    list or None
+        All regions drawn, in the run in which they changed; else None.
+    """
     figure = scan_figure(item, result, layers)
-    st.image(item.scan.pixels, caption=figure.alt)
-    return None
+    scan = item.scan
+    regions = [
+        region
+        for points in item.regions
+        if (region := viewer.region_from_points(points, scan.width, scan.height)) is not None
+    ]
+    changed = viewer.viewer(figure, key="read-viewer", drawing=True, regions=regions)
+    box = viewer.region_by_numbers(figure, key=viewer.viewer_key("box", item.digest))
+    if box is not None:
+        changed = (*regions, box)
+    if changed is None:
+        return None
+    return [tuple((int(x), int(y)) for x, y in region.to_list()) for region in changed]
 
 
-def show_picture(png, digest, width, height, case_number):
-    import streamlit as st
-
-    st.image(png)
+def show_picture(png: bytes, image: ImageFacts) -> None:
+    """Show a stored image as it is, with nothing over it."""
+    figure = build_figure(
+        media.publish(f"case:{image.digest}", lambda: png),
+        image.width,
+        image.height,
+        layers=Layers(compare="original"),
+        case_number=image.case_number,
+    )
+    viewer.viewer(figure, key="case-viewer")

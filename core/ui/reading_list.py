@@ -80,6 +80,8 @@ class ReadingList:
     ----------
     refused
         What could not be opened: the name as the person sees it, and the one line why.
+    again
+        How many uploads were on the list already.
     upload_round
         Counts the uploads, so that each starts with an empty uploader and the bytes can go.
     """
@@ -128,6 +130,11 @@ class ReadingList:
         if self.current == digest:
             rest = order[at + 1 :] or order[:at]
             self.current = rest[0] if rest else None
+
+    def forget_refusals(self) -> None:
+        """Stop saying what could not be opened, once the person has seen it."""
+        self.refused.clear()
+        self.again = 0
 
     @property
     def unread(self) -> list[OpenScan]:

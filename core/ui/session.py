@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.text import LANGUAGES, _, install_session_language
 from core.trust import Permission, Person, demo_people, permissions_of
-from core.ui import service
+from core.ui import media, service
 
 _PERSON = "person"
 _LANGUAGE = "language"
@@ -38,6 +38,7 @@ def sign_in(person_id: str) -> None:
 
 def sign_out() -> None:
     """Forget the person and everything the session holds, scans included."""
+    media.forget()
     chosen = st.session_state.get(_LANGUAGE)
     for key in list(st.session_state):
         del st.session_state[key]

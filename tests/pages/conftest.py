@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from page_tools import sign_in
 from streamlit.testing.v1 import AppTest
-
-from core.scan import PhantomSpec, encode_png, make_phantom
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "model"))
-
-READ = "pages/clinic/read.py"
-SENT = "pages/clinic/sent.py"
-QUEUE = "pages/review/queue.py"
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +50,6 @@ def app() -> AppTest:
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
 
 
-def sign_in(app: AppTest, role: str) -> AppTest:
-    """Choose a part on the welcome page."""
-    app.button(key=f"sign-in-{role}").click().run()
-    assert not app.exception
-    return app
-
-
 @pytest.fixture
 def clinician(app: AppTest) -> AppTest:
     """The app with a clinician signed in and the model ready."""
@@ -69,17 +57,3 @@ def clinician(app: AppTest) -> AppTest:
 
     service.model().get_predictor(timeout=120)
     return sign_in(app, "clinician")
-
-
-def scan_bytes(seed: int = 1) -> bytes:
-    """Return a synthetic scan as a PNG file."""
-    return encode_png(make_phantom(PhantomSpec(), seed).scan)
-
-
-def words(app: AppTest) -> str:
-    """Return everything the page says, for looking whether something is on it."""
-    kinds = ("title", "header", "subheader", "markdown", "caption", "text", "error", "warning",
-             "info", "success")  # fmt: skip
-    parts = [str(element.value) for kind in kinds for element in app.get(kind)]
-    parts += [str(metric.label) + " " + str(metric.value) for metric in app.metric]
-    return "\n".join(parts)
