@@ -1,0 +1,119 @@
+"""A server of the test's own and a page that is listened to; see conftest.py for fixtures."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    script: str, var: Path, *, wait: float = 60.0, options: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Run ``streamlit run script`` on a free port of its own; give its address once it answers."""
+    port = free_port()
+    var.mkdir(parents=True, exist_ok=True)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}
+    env |= {"OVERREAD_VAR": str(var), "PYTHONPATH": str(ROOT)}
+    env |= {name: os.environ[name] for name in ("OVERREAD_TASK",) if name in os.environ}
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    command += ["--server.headless", "true", "--server.address", "127.0.0.1", *options]
+    log = var / "server.log"
+    with log.open("wb") as sink:
+        server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=sink)
+        try:
+            _wait_until_healthy(server, f"http://127.0.0.1:{port}", log, wait, options)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(20)
+
+
+def _wait_until_healthy(
+    server: subprocess.Popen[bytes], address: str, log: Path, wait: float, options: tuple[str, ...]
+) -> None:
+    base = ""
+    if "--server.baseUrlPath" in options:
+        base = "/" + options[options.index("--server.baseUrlPath") + 1].strip("/")
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{address}{base}/_stcore/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"The server did not come up:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@dataclass
+class Watched:
+    """A page with what it complained about and what it fetched."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    received: int = 0
+
+    def pictures(self) -> list[str]:
+        return [url for url in self.requests if "/overread/media/" in url]
+
+
+def watch(page: Any) -> Watched:
+    """Collect console errors, page errors, requests and bytes over the websocket of a page."""
+    watched = Watched(page)
+
+    def said(message: Any) -> None:
+        if message.type == "error":
+            watched.errors.append(message.text)
+
+    def count(frame: bytes | str) -> None:
+        watched.received += len(frame)
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    page.on("request", lambda request: watched.requests.append(request.url))
+    page.on("websocket", lambda websocket: websocket.on("framereceived", count))
+    return watched
+
+
+def no_browser(reason: str) -> None:
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
