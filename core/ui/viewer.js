@@ -292,8 +292,9 @@ class Pane {
 
   update(data, both) {
     setHref(this.image, data.image, data);
-    this.caption.textContent = this.overlay ? data.text.overlay : data.text.untouched;
-    this.caption.style.display = both || !this.overlay ? "" : "none";
+    const words = this.overlay ? data.caption || data.text.overlay : data.text.untouched;
+    this.caption.textContent = words;
+    this.caption.style.display = both || !this.overlay || data.caption ? "" : "none";
     this.svg.setAttribute("aria-label", this.overlay ? data.alt : data.altUntouched);
     this.box.setAttribute("aria-label", data.text.keys);
     if (!this.overlay) return;

@@ -85,6 +85,7 @@ def viewer(
         "most": MAX_REGIONS,
         "regions": [encode(region.points) for region in regions],
         "note": figure.note or "",
+        "caption": _caption(figure),
         "text": _texts(),
     }
     result = _COMPONENT(key=key, data=data, on_regions_change=_nothing)
@@ -152,6 +153,15 @@ def region_from_points(points: Sequence[Sequence[int]], width: int, height: int)
 def viewer_key(*parts: str) -> str:
     """Return a short key from parts that must not stand in the page, such as a digest."""
     return "viewer-" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _caption(figure: Figure) -> str:
+    """Say over the picture what its outlines are: never more than the model's suggestion."""
+    if not figure.drawn:
+        return ""
+    if figure.data["kind"] == "heat":
+        return _("Heat regions: where the model looked, not lesions")
+    return _("AI outline, unconfirmed")
 
 
 def _nothing() -> None:

@@ -134,6 +134,17 @@ def test_regions_can_be_added_and_removed(viewer: Watched) -> None:
     until(page, lambda: regions(page) == [])
 
 
+def test_the_untouched_image_stands_beside_outlines_that_say_whose_they_are(
+    viewer: Watched,
+) -> None:
+    page = viewer.page
+    captions = page.locator("figcaption").all_inner_texts()
+    assert captions == ["Untouched", "AI outline, unconfirmed"]
+    untouched = page.locator("figure").first
+    assert untouched.locator("image").count() == 1
+    assert untouched.locator("path").count() == 0
+
+
 def test_the_page_scrolls_past_an_image_nobody_clicked(viewer: Watched) -> None:
     page = viewer.page
     state = page.locator(".state")
