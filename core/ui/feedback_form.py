@@ -68,7 +68,9 @@ def feedback_form(item: OpenScan, person: Person) -> None:
         if item.prediction is not None:
             _choice(item, "verdict", _("The AI's result"), list(Verdict), verdict_name)
         else:
-            st.caption(_("There is no AI result on this scan; your own read is the entry."))
+            waiting = _("The AI result is not there yet; what you send now is your own read.")
+            without = _("There is no AI result on this scan; your own read is the entry.")
+            st.caption(without if item.problem else waiting)
         _choice(item, "label", _("Your own label"), list(labels), class_name)
         _choice(item, "origin", _("What your label rests on"), list(Origin), origin_name)
         _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_name)
