@@ -67,8 +67,8 @@ class LesionControls:
     minimum_area
         Smallest region that counts, in pixels, 0 to 1 000 000.
     keep_largest
-        How many regions are kept and measured, 1 to 50, by area; of equal ones the topmost, then
-        the leftmost.
+        How many regions are kept and measured, 1 to 50, by area; of equal ones that whose
+        first pixel comes first, row by row from the left.
 
     Raises
     ------

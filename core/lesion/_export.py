@@ -1,8 +1,9 @@
 """Measurements as a table, CSV and JSON, each row with what made it.
 
 Opens with a safety choice: a spreadsheet runs a cell that begins with ``=``, ``+``, ``-``, ``@``,
-a tab or a line break as a formula. Text cells that do get an apostrophe in front, which
-spreadsheets show as plain text (OWASP, CSV injection). Numbers are never touched.
+a tab or a line break as a formula (OWASP, CSV injection). In text cells control characters become
+spaces, and what then begins with one of the four signs gets an apostrophe in front, which
+spreadsheets show as plain text. Numbers are never touched.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from core.text import _
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def measurements_frame(result: LesionResult) -> pd.DataFrame:
@@ -126,7 +127,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _safe(value: Any) -> Any:
     if value is None or isinstance(value, (int, float)):
         return value
-    text = str(value)
+    # A line break inside a cell begins a new row in some spreadsheets, and so a new cell.
+    text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in str(value))
     # Full-width signs count too: spreadsheets in East Asian locales read them alike.
-    start = unicodedata.normalize("NFKC", text.lstrip(" \u3000\ufeff\x00")[:1])
-    return f"'{text}" if text.startswith(_FORMULA) or start.startswith(_FORMULA) else text
+    start = unicodedata.normalize("NFKC", text.lstrip(" \u3000\ufeff")[:1])
+    return f"'{text}" if start in _FORMULA else text

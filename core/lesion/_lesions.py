@@ -13,7 +13,7 @@ from core.errors import LesionError
 from core.lesion._controls import LesionControls
 from core.lesion._echogenicity import echogenicities
 from core.lesion._measure import Measurements, check_spacing, measure
-from core.lesion._shape import MAX_HOLES, Regions, find_regions, keep_regions
+from core.lesion._shape import MAX_HOLES, Regions, find_regions, keep_regions, look_up
 from core.text import _
 
 _Item = TypeVar("_Item", bound=np.generic)
@@ -154,7 +154,8 @@ def find_heat_regions(heat: NDArray[np.float32], controls: LesionControls) -> He
     return HeatRegionResult(
         mask=_frozen(regions.mask),
         regions=tuple(
-            HeatRegion(i + 1, contours[i], holes[i], _box(regions, i)) for i in range(len(contours))
+            HeatRegion(i + 1, contour, holes[i], _box(contour))
+            for i, contour in enumerate(contours)
         ),
         threshold=regions.threshold,
         total=regions.total,
@@ -201,8 +202,9 @@ def _measured(
     grey: NDArray[np.uint8],
     spacing: tuple[float, float] | None,
 ) -> tuple[Lesion, ...]:
+    boxes = [_box(contour) for contour in contours]
     seeds = [(int(c[0, 0]), int(c[0, 1])) for c in contours]
-    greys = echogenicities(regions, np.ascontiguousarray(grey), seeds)
+    greys = echogenicities(regions, np.ascontiguousarray(grey), boxes, seeds)
     shape = (regions.mask.shape[0], regions.mask.shape[1])
     return tuple(
         Lesion(
@@ -212,12 +214,12 @@ def _measured(
             measurements=measure(
                 contour,
                 int(regions.areas[i]),
-                _box(regions, i),
+                boxes[i],
                 shape,
                 echogenicity=greys[i],
                 spacing=spacing,
             ),
-            box=_box(regions, i),
+            box=boxes[i],
         )
         for i, contour in enumerate(contours)
     )
@@ -266,14 +268,14 @@ def _without_small_holes(regions: Regions) -> tuple[NDArray[np.uint8], int]:
     fill = np.full(len(areas), 255, np.uint8)
     fill[order[:MAX_HOLES]] = 0
     fill[labels[0, 0]], fill[0] = 0, 255
-    return fill[labels[1:-1, 1:-1]], len(areas) - 2 - MAX_HOLES
+    return look_up(fill, labels[1:-1, 1:-1]), len(areas) - 2 - MAX_HOLES
 
 
 def _alone(regions: Regions, index: int) -> Contour:
-    left, top, width, height = _box(regions, index)
-    part = regions.owner[top : top + height, left : left + width]
+    alone = cv2.inRange(regions.owner, index + 1, index + 1)
+    left, top, width, height = cv2.boundingRect(alone)
     found, _tree = cv2.findContours(
-        cv2.inRange(part, index + 1, index + 1),
+        alone[top : top + height, left : left + width],
         cv2.RETR_EXTERNAL,
         cv2.CHAIN_APPROX_NONE,
         offset=(left, top),
@@ -288,9 +290,9 @@ def _check_grey(grey: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         )
 
 
-def _box(regions: Regions, index: int) -> Box:
-    left, top, width, height = (int(n) for n in regions.boxes[index])
-    return (left, top, width, height)
+def _box(contour: Contour) -> Box:
+    left, top, width, height = cv2.boundingRect(contour)
+    return (int(left), int(top), int(width), int(height))
 
 
 def _frozen(array: NDArray[_Item]) -> NDArray[_Item]:

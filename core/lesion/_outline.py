@@ -23,11 +23,15 @@ Chord = tuple[tuple[float, float], tuple[float, float]]
 
 # The eight directions of a chain, anticlockwise as seen, from the right (rows grow downwards).
 _STEPS = np.array([(1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1)])
-# Direction of a step from its (dx + 1) * 3 + (dy + 1).
+# Direction of a step from its 3 * dx + dy + 4.
 _DIRECTION = np.full(9, 0, np.intp)
-_DIRECTION[(_STEPS[:, 0] + 1) * 3 + _STEPS[:, 1] + 1] = np.arange(8)
+_DIRECTION[_STEPS[:, 0] * 3 + _STEPS[:, 1] + 4] = np.arange(8)
 # Savitzky-Golay weights: quadratic, seven points (Analytical Chemistry 36, 1627, 1964).
 _SMOOTH = np.array([-2, 3, 6, 7, 6, 3, -2]) / 21
+#: Chains with more points are thinned out before their hull is sought.
+_LONG = 2_000
+#: Chains with no more points are followed whole when a chord is sought.
+_SHORT = 100
 
 
 def _outward_table() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -60,21 +64,42 @@ def half_pixel_outline(chain: NDArray[np.int32]) -> Points:
         (N, 2) of 8-neighbours, anticlockwise as seen, as OpenCV gives an outer contour without
         approximation.
     """
+    return _outline_at(chain, np.arange(len(chain)))[0]
+
+
+def _outline_at(chain: NDArray[np.int32], at: NDArray[np.intp]) -> tuple[Points, NDArray[np.intp]]:
+    """Return the outline points that belong to the chain's points `at`, and whose each is."""
     if len(chain) == 1:
-        return np.asarray(chain[0] + _STEPS[::2] * 0.5)
-    moves = np.roll(chain, -1, axis=0) - chain
-    out = _DIRECTION[(moves[:, 0] + 1) * 3 + moves[:, 1] + 1]
-    turn = np.roll(out, 1) * 8 + out
+        return np.asarray(chain[0] + _STEPS[::2] * 0.5), np.zeros(4, np.intp)
+    here = chain[at]
+    before, after = here - chain[at - 1], chain[(at + 1) % len(chain)] - here
+    step_in = _DIRECTION[before[:, 0] * 3 + before[:, 1] + 4]
+    turn = step_in * 8 + _DIRECTION[after[:, 0] * 3 + after[:, 1] + 4]
     counts = _PASSED_COUNT[turn]
     codes = _PASSED[turn][np.arange(4) < counts[:, None]]
-    return np.asarray(np.repeat(chain, counts, axis=0) + _STEPS[codes] * 0.5)
+    points = np.asarray(np.repeat(here, counts, axis=0) + _STEPS[codes] * 0.5)
+    return points, np.repeat(at, counts)
 
 
-def half_pixel_hull(chain: NDArray[np.int32]) -> Points:
-    """Return the (H, 2) convex hull of the half-pixel outline of `chain`, exactly."""
-    corners = cv2.convexHull(chain.reshape(-1, 1, 2)).reshape(-1, 1, 2)
+def convex_hull(chain: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the (H, 2) convex hull of a chain of pixel centres."""
+    points = chain
+    if len(chain) > _LONG:
+        # Only the first and last point of a row can be a corner; sorting all takes far longer.
+        rows = chain[:, 1] - chain[:, 1].min()
+        left = np.full(int(rows.max()) + 1, np.iinfo(np.int32).max, np.int32)
+        right = np.full(len(left), -1, np.int32)
+        np.minimum.at(left, rows, chain[:, 0])
+        np.maximum.at(right, rows, chain[:, 0])
+        y = np.arange(len(left), dtype=np.int32) + chain[:, 1].min()
+        points = np.concatenate((np.stack((left, y), axis=1), np.stack((right, y), axis=1)))
+    return np.asarray(cv2.convexHull(points.reshape(-1, 1, 2)).reshape(-1, 2))
+
+
+def half_pixel_hull(corners: NDArray[np.int32]) -> Points:
+    """Return the (H, 2) convex hull of the half-pixel outline from that of its chain, exactly."""
     # In half pixels everything is a whole number, so the hull of the hull is exact.
-    tips = (corners * 2 + _STEPS[::2]).astype(np.int32)
+    tips = (corners[:, None] * 2 + _STEPS[::2]).astype(np.int32)
     return np.asarray(cv2.convexHull(tips.reshape(-1, 1, 2)).reshape(-1, 2) / 2.0)
 
 
@@ -116,21 +141,22 @@ def chord_angle(start: Points, end: Points) -> NDArray[np.float64]:
     return np.asarray(np.degrees(np.arctan2(dy * flip, dx * flip)))
 
 
-def perpendicular_chord(outline: Points, hull: Points, axis: Chord, scale: Points) -> Chord:
+def perpendicular_chord(chain: NDArray[np.int32], axis: Chord, scale: Points) -> Chord:
     """Return the ends, in pixels, of the longest chord at a right angle to `axis`.
 
-    A chord joins the first and the last crossing of one line with the outline, both on the
-    outline itself, as calipers are set from margin to margin; a notch in between is passed over.
-    Lines are laid through every corner of the hull, where the longest chord of a convex outline
-    lies, and every half pixel between, so that of a notched outline it is missed by less than
-    the margin can change on a quarter of a pixel.
+    A chord joins the first and the last crossing of one line with the half-pixel outline, both
+    on the outline itself, as calipers are set from margin to margin; a notch in between is
+    passed over. The longest one goes through a corner of the outline, so lines are laid through
+    corners, and the answer is exact.
+
+    Of a long outline not every corner is tried. It is cut into slices across the axis; no chord
+    in a slice is longer than the slice is high. Slices lower than a chord already found are left
+    out, and so are corners that lie too deep for a longer one.
 
     Parameters
     ----------
-    outline
-        (M, 2) half-pixel outline, in pixels.
-    hull
-        (H, 2) its hull.
+    chain
+        (N, 2) pixel centres, as for :func:`half_pixel_outline`.
     axis
         Ends of the longest chord, in pixels.
     scale
@@ -138,60 +164,123 @@ def perpendicular_chord(outline: Points, hull: Points, axis: Chord, scale: Point
     """
     run = (np.array(axis[1]) - np.array(axis[0])) * scale
     along = run / math.hypot(*run)
-    across = np.array((-along[1], along[0]))
-
-    def project(points: Points, onto: Points) -> NDArray[np.float64]:
-        # Not a matrix product: equal points must give equal numbers, to the last bit.
-        return np.asarray(points[:, 0] * (scale[0] * onto[0]) + points[:, 1] * (scale[1] * onto[1]))
-
-    u, v = project(outline, along), project(outline, across)
-    corners = project(hull, along)
-    lines = np.concatenate((corners, np.arange(corners.min(), corners.max(), scale.min() / 2)))
-    lines.sort()
-    upper, lower = _envelopes(u, v, lines)
-    best = int(np.argmax(upper - lower))
-    ends = [lines[best] * along + side[best] * across for side in (lower, upper)]
-    first, second = sorted(_point(end / scale) for end in ends)
-    return (first, second)
+    frame = (along * scale, np.array((-along[1], along[0])) * scale)
+    if len(chain) <= _SHORT:
+        starts, ends = _edges(chain, np.ones(len(chain), np.bool_))
+        return _longest_across(starts, ends, frame, np.unique(_along(starts, frame)))[1]
+    return _longest_by_slices(chain, frame, scale)
 
 
-def _envelopes(
-    u: NDArray[np.float64], v: NDArray[np.float64], lines: NDArray[np.float64]
+def _longest_by_slices(
+    chain: NDArray[np.int32], frame: tuple[Points, Points], scale: Points
+) -> Chord:
+    """Return what :func:`_longest_across` finds at all corners, without trying them all."""
+    along = _project(chain, frame[0])
+    # As wide as the longest step of a chain: a step, and what hangs on it, touches two at most.
+    wide = float(np.hypot(*scale))
+    start = float(along.min()) - wide
+    of_point = ((along - start) / wide).astype(np.intp)
+    top, bottom = _slice_limits(of_point, _project(chain, frame[1]), wide / 2)
+    bound = top - bottom
+
+    def edges_of(chosen: NDArray[np.bool_]) -> tuple[Points, Points]:
+        near = chosen.copy()  # a chord of a slice may end on a step from the slice beside it
+        near[1:] |= chosen[:-1]
+        near[:-1] |= chosen[1:]
+        return _edges(chain, near[of_point])
+
+    first = bound >= np.partition(bound, -4)[-4]
+    lines = np.asarray(start + (np.flatnonzero(first) + 0.5) * wide, dtype=np.float64)
+    best = _longest_across(*edges_of(first), frame, lines)
+
+    starts, ends = edges_of(bound >= best[0])
+    u, v = _along(starts, frame), _project(starts, frame[1])
+    of_corner = ((u - start) / wide).astype(np.intp)
+    # A chord as long as the best one ends this high or this low in its slice.
+    outermost = (v >= bottom[of_corner] + best[0]) | (v <= top[of_corner] - best[0])
+    lines = np.unique(u[outermost & (bound[of_corner] >= best[0])])
+    return max(best, _longest_across(starts, ends, frame, lines))[1] if len(lines) else best[1]
+
+
+def _slice_limits(
+    of_point: NDArray[np.intp], across: NDArray[np.float64], margin: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the highest and lowest v at which the closed outline (u, v) meets each line u."""
-    u_next, v_next = np.roll(u, -1), np.roll(v, -1)
+    """Return how high and how low each slice reaches at most, its neighbours counted in."""
+    slices = int(of_point.max()) + 2
+    top, bottom = np.full(slices + 2, -np.inf), np.full(slices + 2, np.inf)
+    np.maximum.at(top, of_point + 1, across)
+    np.minimum.at(bottom, of_point + 1, across)
+    highest = np.maximum(np.maximum(top[:-2], top[1:-1]), top[2:])
+    lowest = np.minimum(np.minimum(bottom[:-2], bottom[1:-1]), bottom[2:])
+    return highest + margin, lowest - margin
+
+
+def _edges(chain: NDArray[np.int32], wanted: NDArray[np.bool_]) -> tuple[Points, Points]:
+    """Return both ends of the half-pixel outline's edges between neighbouring wanted points."""
+    if not wanted.all():
+        # Begin where nothing is wanted, so that no run goes over the end.
+        first = int(np.argmin(wanted))
+        chain, wanted = np.roll(chain, -first, axis=0), np.roll(wanted, -first)
+    points, owner = _outline_at(chain, np.flatnonzero(wanted))
+    following = np.roll(points, -1, axis=0)
+    gaps = np.cumsum(~wanted)[owner]
+    joined = gaps == np.roll(gaps, -1)
+    return points[joined], following[joined]
+
+
+def _longest_across(
+    starts: Points, ends: Points, frame: tuple[Points, Points], lines: NDArray[np.float64]
+) -> tuple[float, Chord]:
+    """Return the longest chord on the given sorted lines: its length and its ends in pixels."""
+    u, v = _along(starts, frame), _project(starts, frame[1])
+    u_next, v_next = _along(ends, frame), _project(ends, frame[1])
     first = np.searchsorted(lines, np.minimum(u, u_next), side="left")
     counts = np.searchsorted(lines, np.maximum(u, u_next), side="right") - first
+    edge = np.repeat(np.arange(len(u)), counts)
+    line = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rise = u_next[edge] - u[edge]
+    part = np.divide(lines[line] - u[edge], rise, out=np.zeros(len(edge)), where=rise != 0)
+    height = v[edge] + part * (v_next[edge] - v[edge])
     upper, lower = np.full(len(lines), -np.inf), np.full(len(lines), np.inf)
-    edges = np.repeat(np.arange(len(u)), counts)
-    nth = np.arange(len(edges)) - np.repeat(np.cumsum(counts) - counts, counts)
-    line = first[edges] + nth
-    rise = u_next[edges] - u[edges]
-    part = np.divide(
-        lines[line] - u[edges], rise, out=np.zeros(len(edges)), where=np.abs(rise) > 1e-12
-    )
-    height = v[edges] + part * (v_next[edges] - v[edges])
     np.maximum.at(upper, line, height)
     np.minimum.at(lower, line, height)
-    return upper, lower
+    span = upper - lower
+    best = int(np.argmax(span))
+    sides = []
+    for side in (lower, upper):
+        crossing = np.flatnonzero((line == best) & (height == side[best]))[0]
+        at = edge[crossing]
+        sides.append(_point(starts[at] + part[crossing] * (ends[at] - starts[at])))
+    sides.sort()
+    return float(span[best]), (sides[0], sides[1])
 
 
-def smoothed(chain: NDArray[np.int32]) -> Points:
-    """Return `chain` with the staircase of its pixels smoothed, point by point.
+def _along(points: Points, frame: tuple[Points, Points]) -> NDArray[np.float64]:
+    # Corners of a grid often lie on one line across; rounding keeps them on it, so that a lesion
+    # measures the same turned or mirrored.
+    return np.round(_project(points, frame[0]), 9)
+
+
+def _project(points: NDArray[np.int32] | Points, onto: Points) -> NDArray[np.float64]:
+    return np.asarray(points[:, 0] * onto[0] + points[:, 1] * onto[1], dtype=np.float64)
+
+
+def smoothed_length(chain: NDArray[np.int32], scale: Points) -> float:
+    """Return the length of `chain` after the staircase of its pixels has been smoothed.
 
     A quadratic fitted to seven neighbours (Savitzky and Golay 1964) keeps bends and takes out
-    steps. Without it a chain is up to 8 % too long, 5.5 % on average. Shorter chains than seven
+    steps. Without it a chain is up to 8 % too long, 5.5 % on average. Chains shorter than seven
     points are left as they are.
     """
-    points = chain.astype(np.float64)
-    if len(points) < len(_SMOOTH):
-        return points
-    reach = len(_SMOOTH) // 2
-    ring = np.concatenate((points[-reach:], points, points[:reach]))
-    result = np.zeros_like(points)
-    for offset, weight in enumerate(_SMOOTH):
-        result += weight * ring[offset : offset + len(points)]
-    return result
+    moves = np.roll(chain, -1, axis=0) - chain
+    sides = [moves[:, 0] * scale[0], moves[:, 1] * scale[1]]
+    if len(chain) >= len(_SMOOTH):
+        reach = len(_SMOOTH) // 2
+        # The moves of the smoothed points are the smoothed moves.
+        sides = [
+            np.convolve(np.concatenate((d[-reach:], d, d[:reach])), _SMOOTH, "valid") for d in sides
+        ]
+    return float(np.sqrt(sides[0] ** 2 + sides[1] ** 2).sum())
 
 
 def closed_length(points: Points) -> float:
