@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from core.errors import LesionError, PredictionFailed
-from core.lesion import LesionResult, measurements_csv, measurements_frame, measurements_json
+from core.errors import LesionError
+from core.lesion import (
+    HeatRegionResult,
+    LesionResult,
+    measurements_csv,
+    measurements_frame,
+    measurements_json,
+)
+from core.model import Prediction
 from core.text import _, ngettext
 from core.ui import downloads, picture
 from core.ui.answer import show_answer
 from core.ui.figure import Compare, Layers
 from core.ui.reading_list import OpenScan
 from core.ui.scores import show_scores
-from core.ui.shaping import shape_controls, shaped
+from core.ui.shaping import shape_controls, shaped, withdraw_acceptance
+from core.ui.wording import class_name, percent
 
 _LAYERS: dict[str, Any] = {
-    "heat": False,
-    "heat_opacity": 0.4,
-    "mask": True,
-    "mask_opacity": 0.25,
-    "contour": True,
-    "chords": False,
     "compare": "both",
+    "over": ["heat", "contour"],
+    "heat_opacity": 0.4,
+    "mask_opacity": 0.3,
 }
 
 
@@ -39,7 +46,7 @@ def reading_room(item: OpenScan) -> None:
     item
         The scan on screen; a result is shown only if it is this scan's.
     """
-    left, right = st.columns([7, 4], gap="medium")
+    left, right = st.columns([11, 5], gap="medium")
     try:
         result = shaped(item)
     except LesionError as error:
@@ -50,16 +57,41 @@ def reading_room(item: OpenScan) -> None:
         drawn = picture.show_scan(item, result, layers)
         if drawn is not None:
             item.regions = drawn
-            item.drafts["outline"] = False
+            withdraw_acceptance(item)
             # The feedback form stands outside this fragment and counts the regions.
             st.rerun()
+        if layers.heat and item.prediction is not None and result is not None:
+            st.caption(_about_heat(item.prediction, result.mask))
+        if item.prediction is not None:
+            with st.container(border=True, key="shape"):
+                shape_controls(item)
     with right:
         _answer(item)
-        if item.prediction is not None:
-            with st.expander(_("Shape the outline"), icon=":material/tune:", expanded=False):
-                shape_controls(item)
-    if result is not None:
-        _below(item, result)
+    if result is not None and item.prediction is not None:
+        _below(item, item.prediction, result, layers)
+
+
+def _about_heat(prediction: Prediction, mask: NDArray[np.uint8]) -> str:
+    """Say what the heat is, and how far it lies where the outline is."""
+    about = _(
+        "Heat (Grad-CAM, Inferno scale: dark is little, bright is much): what spoke for “{label}”, "
+        "coarse to about 1/{cells} of the image. A check to challenge, not proof."
+    ).format(label=class_name(prediction.heat_class), cells=min(prediction.network_heat.shape))
+    heat = prediction.heat()
+    total = float(heat.sum())
+    if total <= 0:
+        return about + " " + _("Nothing spoke for it: the map is empty.")
+    inside = mask > 0
+    if not prediction.has_lesion_map or not inside.any():
+        return about
+    peak = bool(inside.flat[int(heat.argmax())])
+    return (
+        about
+        + " "
+        + _("{share} of it lies inside the outline; its peak does: {peak}.").format(
+            share=percent(float(heat[inside].sum()) / total), peak=_("yes") if peak else _("no")
+        )
+    )
 
 
 def _answer(item: OpenScan) -> None:
@@ -84,39 +116,44 @@ def _answer(item: OpenScan) -> None:
 
 def _layer_controls(item: OpenScan) -> Layers:
     """Show what lies over the image, and return it; kept for the whole session."""
-    has_map = item.prediction is not None
     chosen: dict[str, Any] = st.session_state.setdefault("layers", dict(_LAYERS))
-    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="layers-bar"):
-        names: dict[Compare, str] = {
-            "both": _("Side by side"),
-            "overlay": _("Overlay"),
-            "original": _("Untouched"),
-        }
+    views: dict[Compare, str] = {
+        "both": _("Side by side"),
+        "overlay": _("Overlay"),
+        "original": _("Untouched"),
+    }
+    over = {"heat": _("Heat"), "mask": _("Mask"), "contour": _("Outline"), "chords": _("Chords")}
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
         st.segmented_control(
             _("View"),
-            list(names),
-            format_func=names.__getitem__,
+            list(views),
+            format_func=views.__getitem__,
             required=True,
             label_visibility="collapsed",
             **_layer(chosen, "compare"),
         )
-        with st.popover(_("Layers"), icon=":material/layers:", disabled=not has_map):
-            heat = item.prediction is not None and item.prediction.heat_available
-            st.toggle(
-                _("Heat: where the model looked"), disabled=not heat, **_layer(chosen, "heat")
-            )
+        if item.prediction is None:
+            return Layers(compare=chosen["compare"])
+        st.pills(
+            _("Layers"),
+            list(over),
+            format_func=over.__getitem__,
+            selection_mode="multi",
+            label_visibility="collapsed",
+            **_layer(chosen, "over"),
+        )
+        with st.popover(_("Opacity"), icon=":material/opacity:"):
             st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
-            st.caption(
-                _(
-                    "Grad-CAM: coarse, and persuasive even when the model is wrong. A check to "
-                    "challenge, not proof."
-                )
-            )
-            st.toggle(_("Mask"), **_layer(chosen, "mask"))
             st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
-            st.toggle(_("Contour"), **_layer(chosen, "contour"))
-            st.toggle(_("Chords"), **_layer(chosen, "chords"))
-    return Layers(**chosen) if has_map else Layers(compare=chosen["compare"])
+    return Layers(
+        heat="heat" in chosen["over"] and item.prediction.heat_available,
+        heat_opacity=chosen["heat_opacity"],
+        mask="mask" in chosen["over"],
+        mask_opacity=chosen["mask_opacity"],
+        contour="contour" in chosen["over"],
+        chords="chords" in chosen["over"],
+        compare=chosen["compare"],
+    )
 
 
 def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
@@ -130,7 +167,12 @@ def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
     return {"key": key, "on_change": keep}
 
 
-def _below(item: OpenScan, result: Any) -> None:
+def _below(
+    item: OpenScan,
+    prediction: Prediction,
+    result: LesionResult | HeatRegionResult,
+    layers: Layers,
+) -> None:
     """Show the table and the downloads under the image."""
     if not isinstance(result, LesionResult):
         st.caption(
@@ -160,16 +202,17 @@ def _below(item: OpenScan, result: Any) -> None:
             )
         else:
             st.info(_("No region is left at these controls. Lower the threshold or reset."))
-    _downloads(item, result)
+    _downloads(item, prediction, result, layers)
 
 
-def _downloads(item: OpenScan, result: Any) -> None:
+def _downloads(
+    item: OpenScan,
+    prediction: Prediction,
+    result: LesionResult | HeatRegionResult,
+    layers: Layers,
+) -> None:
     """Offer the files; each is made only when it is asked for."""
     case = item.scan.case_number
-    layers = Layers(**st.session_state["layers"])
-    if item.prediction is None:
-        raise PredictionFailed(_("There is no result to download."))
-    prediction = item.prediction
     offers: list[tuple[str, str, str, Any]] = [
         (
             _("Overlay PNG"),

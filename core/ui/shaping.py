@@ -39,8 +39,17 @@ def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
 
 
 def shape_controls(item: OpenScan) -> None:
-    """Show the controls of the scan on screen."""
+    """Show the controls of the scan on screen, close under its picture."""
     _presets(item)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _threshold(item)
+    with right:
+        _morphology(item)
+        _selection(item)
+
+
+def _threshold(item: OpenScan) -> None:
     names = {
         "fixed": _("Fixed"),
         "otsu": _("Otsu"),
@@ -53,10 +62,9 @@ def shape_controls(item: OpenScan) -> None:
         required=True,
         **_state(item, "method"),
     )
-    controls = item.controls
-    if controls.method != "otsu":
+    if item.controls.method != "otsu":
         st.slider(_("Threshold"), 0.05, 0.95, step=0.01, **_state(item, "threshold"))
-    if controls.method == "hysteresis":
+    if item.controls.method == "hysteresis":
         st.slider(
             _("Grow down to"),
             0.01,
@@ -65,11 +73,13 @@ def shape_controls(item: OpenScan) -> None:
             **_state(item, "low"),
             help=_("What touches the threshold is followed down to this value."),
         )
-    _morphology(item)
-    st.toggle(_("Fill holes"), **_state(item, "fill_holes"))
-    left, right = st.columns(2)
+
+
+def _selection(item: OpenScan) -> None:
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
     left.number_input(_("Minimum area (px)"), 0, 1_000_000, step=50, **_state(item, "minimum_area"))
-    right.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
+    middle.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
+    right.toggle(_("Fill holes"), **_state(item, "fill_holes"))
 
 
 def _presets(item: OpenScan) -> None:
@@ -169,14 +179,17 @@ def _remember(item: OpenScan, new: LesionControls) -> None:
     if new != item.controls:
         item.history.append(item.controls)
         item.controls = new
-        # What was accepted was another outline.
-        item.drafts["outline"] = False
-        st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)
+        withdraw_acceptance(item)
 
 
 def _show(item: OpenScan) -> None:
     """Let the widgets show the controls in force."""
-    item.drafts["outline"] = False
-    st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)
+    withdraw_acceptance(item)
     for name in _FIELDS:
         st.session_state[_key(item, name)] = getattr(item.controls, name)
+
+
+def withdraw_acceptance(item: OpenScan) -> None:
+    """Take back that the outline was accepted: what was accepted was another one."""
+    item.drafts["outline"] = False
+    st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)

@@ -151,12 +151,10 @@ def test_controls_of_one_scan_do_not_leak_into_the_next(clinician: AppTest) -> N
     [
         ("compare", "overlay"),
         ("compare", "original"),
-        ("heat", True),
+        ("over", ["heat", "mask", "contour", "chords"]),
+        ("over", []),
         ("heat_opacity", 0.8),
-        ("mask", False),
         ("mask_opacity", 0.7),
-        ("contour", False),
-        ("chords", True),
     ],
 )
 def test_a_layer_control_changes_what_lies_over_the_image(
@@ -165,6 +163,14 @@ def test_a_layer_control_changes_what_lies_over_the_image(
     read.get_by_key(f"layer-{name}").set_value(value).run()
     assert not read.exception
     assert read.session_state["layers"][name] == value
+
+
+def test_heat_is_shown_with_how_far_it_lies_in_the_outline(read: AppTest) -> None:
+    set_(read, "shape", "threshold", 0.05)
+    assert "A check to challenge, not proof." in words(read)
+    assert "lies inside the outline" in words(read)
+    read.get_by_key("layer-over").set_value(["contour"]).run()
+    assert "A check to challenge, not proof." not in words(read)
 
 
 def test_the_table_lists_every_outlined_lesion_in_pixels_where_nothing_is_calibrated(
