@@ -13,7 +13,7 @@ person = session.signed_in(Permission.READ_SCANS)
 reading = reading_list()
 item = reading.shown
 if item is None:
-    st.title(_("Read a scan"))
+    st.title(_("Read a scan"), anchor=False)
     st.markdown(
         _(
             "Upload breast ultrasound images to get a second reading. Nothing is stored until you "

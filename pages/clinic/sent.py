@@ -11,7 +11,7 @@ from core.ui import service, session
 from core.ui.wording import state_name, urgency_name
 
 person = session.signed_in(Permission.SEND_FEEDBACK)
-st.title(_("Sent feedback"))
+st.title(_("Sent feedback"), anchor=False)
 try:
     sent = my_submissions(service.store(), person)
 except OverreadError as error:

@@ -17,7 +17,7 @@ if case is not None:
     case_review.review_case(case, person)
     st.stop()
 
-st.title(_("Review queue"))
+st.title(_("Review queue"), anchor=False)
 waiting = [CaseState.OPEN, CaseState.READ, CaseState.REVEALED]
 first, second, third, fourth = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
 states = first.pills(

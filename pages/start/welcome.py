@@ -6,7 +6,7 @@ from core.text import _
 from core.trust import Role, demo_people
 from core.ui import session, shell
 
-st.title(_("A second reading of your scan"))
+st.title(_("A second reading of your scan"), anchor=False)
 st.markdown(
     _(
         "Upload a breast ultrasound image. A network gives its reading with its uncertainty, shows "
@@ -28,7 +28,7 @@ tasks = {
         _("See every page and every submission."),
     ),
 }
-st.subheader(_("Demo mode: choose your part"))
+st.subheader(_("Demo mode: choose your part"), anchor=False)
 for column, person in zip(st.columns(3), demo_people(), strict=True):
     icon, task = tasks[person.role]
     with column.container(border=True):
