@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.model import Prediction, shift_prior
 from core.text import _
-from core.ui.wording import answer_title, class_name, percent
+from core.ui.wording import answer_title, class_name, percent, point_name
 
 #: A screening-like prevalence, to show how much the same answer means elsewhere.
 _ELSEWHERE = 0.05
@@ -49,7 +49,7 @@ def show_answer(prediction: Prediction, case_number: str) -> None:
                 task=prediction.task,
                 version=prediction.version,
                 threshold=percent(prediction.operating_point.threshold),
-                point=prediction.operating_point.name,
+                point=point_name(prediction.operating_point.name),
             )
         )
 

@@ -51,6 +51,7 @@ class OpenScan:
     receipt: Receipt | None = None
     shaped: LesionResult | HeatRegionResult | None = None
     _map: NDArray[np.float32] | None = None
+    _heat: NDArray[np.float32] | None = None
 
     @property
     def digest(self) -> str:
@@ -63,12 +64,18 @@ class OpenScan:
             return None
         if self._map is None:
             lesion = self.prediction.lesion_map()
-            self._map = self.prediction.heat() if lesion is None else lesion
+            self._map = self.heat() if lesion is None else lesion
         return self._map
+
+    def heat(self) -> NDArray[np.float32] | None:
+        """Return the prediction's heat at the size of the scan, made once while on screen."""
+        if self._heat is None and self.prediction is not None:
+            self._heat = self.prediction.heat()
+        return self._heat
 
     def release(self) -> None:
         """Let go of what can be computed again; a long list would fill the memory with it."""
-        self._map = None
+        self._map = self._heat = None
         self.shaped = None
 
 

@@ -61,7 +61,7 @@ def reading_room(item: OpenScan) -> None:
             # The feedback form stands outside this fragment and counts the regions.
             st.rerun()
         if layers.heat and item.prediction is not None and result is not None:
-            st.caption(_about_heat(item.prediction, result.mask))
+            st.caption(_about_heat(item, item.prediction, result.mask))
         if item.prediction is not None:
             with st.container(border=True, key="shape"):
                 shape_controls(item)
@@ -71,15 +71,15 @@ def reading_room(item: OpenScan) -> None:
         _below(item, item.prediction, result, layers)
 
 
-def _about_heat(prediction: Prediction, mask: NDArray[np.uint8]) -> str:
+def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8]) -> str:
     """Say what the heat is, and how far it lies where the outline is."""
     about = _(
         "Heat (Grad-CAM, Inferno scale: dark is little, bright is much): what spoke for “{label}”, "
         "coarse to about 1/{cells} of the image. A check to challenge, not proof."
     ).format(label=class_name(prediction.heat_class), cells=min(prediction.network_heat.shape))
-    heat = prediction.heat()
-    total = float(heat.sum())
-    if total <= 0:
+    heat = item.heat()
+    total = 0.0 if heat is None else float(heat.sum())
+    if heat is None or total <= 0:
         return about + " " + _("Nothing spoke for it: the map is empty.")
     inside = mask > 0
     if not prediction.has_lesion_map or not inside.any():

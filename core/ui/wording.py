@@ -33,6 +33,15 @@ def answer_title(prediction: Prediction) -> str:
     return _("Not flagged as {label}").format(label=positive)
 
 
+def point_name(name: str) -> str:
+    """Return an operating point's name; a site's own has the name its card gives it."""
+    return {
+        "balanced": _("balanced"),
+        "sensitivity-95": _("95 % sensitivity"),
+        "specificity-95": _("95 % specificity"),
+    }.get(name, name)
+
+
 def verdict_name(verdict: Verdict) -> str:
     """Return a verdict's name."""
     return {
