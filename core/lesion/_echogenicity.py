@@ -51,50 +51,59 @@ def echogenicities(
     if not boxes:
         return []
     widths = np.maximum(1.0, _EQUAL_AREA * np.sqrt(regions.areas / math.pi))
-    windows = [
-        _window(box, math.ceil(width) + 1, grey.shape)
-        for box, width in zip(boxes, widths, strict=True)
-    ]
+    shape = regions.mask.shape
+    contested = _contested(regions, boxes, widths)
+    windows = [_window(b, math.ceil(w) + 1, shape) for b, w in zip(boxes, widths, strict=True)]
     whole = (
         slice(min(w[0].start for w in windows), max(w[0].stop for w in windows)),
         slice(min(w[1].start for w in windows), max(w[1].stop for w in windows)),
     )
-    owner, mask, part = regions.owner[whole], regions.mask[whole], grey[whole]
-    top, left = whole[0].start, whole[1].start
-    if sum(map(_pixels, windows)) > (_LABELLED_COST - 1) * _pixels(whole):
-        return _together(owner, mask, part, widths, [(x - left, y - top) for x, y in seeds])
-    background = cv2.bitwise_not(mask)
-    contested = _contested(regions, boxes, widths)
-    to_nearest = np.zeros((0, 0), np.float32)
-    if any(contested):
-        to_nearest = cv2.distanceTransform(background, cv2.DIST_L2, 5) + np.float32(_ROUNDING)
+    area, cost = _pixels(whole), sum(map(_pixels, windows))
+    if cost > (_LABELLED_COST - 1) * area:
+        shifted = [(x - whole[1].start, y - whole[0].start) for x, y in seeds]
+        return _together(regions.owner[whole], regions.mask[whole], grey[whole], widths, shifted)
+    # Windows in which every distance reaches as far as any ring tell who is nearest by
+    # themselves; where they grow too large, one more transform over the whole tells it.
+    reach = math.ceil(widths.max()) + 1
+    wide = [_window(box, reach, shape) for box in boxes]
+    by_themselves = contested and sum(map(_pixels, wide)) < cost + area
+    windows = wide if by_themselves else windows
+    distances = [
+        cv2.distanceTransform(
+            cv2.compare(regions.owner[window], index + 1, cv2.CMP_NE), cv2.DIST_L2, 5
+        )
+        for index, window in enumerate(windows)
+    ]
+    nearest = np.full(shape if contested else (0, 0), np.inf, np.float32)
+    if by_themselves:
+        for window, distance in zip(windows, distances, strict=True):
+            nearest[window] = cv2.min(nearest[window], distance)
+        nearest += np.float32(_ROUNDING)
+    elif contested:
+        background = cv2.bitwise_not(regions.mask[whole])
+        nearest[whole] = cv2.distanceTransform(background, cv2.DIST_L2, 5) + np.float32(_ROUNDING)
     result: list[float | None] = []
-    for index, (rows, columns) in enumerate(windows):
-        window = np.s_[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
-        lesion = cv2.inRange(owner[window], index + 1, index + 1)
-        distance = cv2.distanceTransform(cv2.bitwise_not(lesion), cv2.DIST_L2, 5)
-        ring = cv2.inRange(distance, 0, float(widths[index])) & background[window]
-        if contested[index]:
-            ring &= cv2.compare(distance, to_nearest[window], cv2.CMP_LE)
-        inside = cv2.mean(part[window], mask=lesion)[0]
-        around = cv2.mean(part[window], mask=ring)[0]
+    for window, distance, width in zip(windows, distances, widths, strict=True):
+        ring = cv2.inRange(distance, 0, float(width)) & cv2.bitwise_not(regions.mask[window])
+        if contested:
+            ring &= cv2.compare(distance, nearest[window], cv2.CMP_LE)
+        inside = cv2.mean(grey[window], mask=cv2.compare(distance, 0, cv2.CMP_EQ))[0]
+        around = cv2.mean(grey[window], mask=ring)[0]
         result.append(float(inside - around) if cv2.countNonZero(ring) else None)
     return result
 
 
-def _contested(regions: Regions, boxes: list[Box], widths: NDArray[np.float64]) -> list[bool]:
-    """Return whether another region may be nearer to some pixel of each one's ring.
+def _contested(regions: Regions, boxes: list[Box], widths: NDArray[np.float64]) -> bool:
+    """Return whether another region may be nearer to some pixel of a ring.
 
     It would have to lie within twice the ring's width.
     """
     margins = [math.ceil(2 * width) + 1 for width in widths]
     windows = [_window(b, m, regions.mask.shape) for b, m in zip(boxes, margins, strict=True)]
-    return [
+    return any(
         cv2.countNonZero(regions.mask[window]) > area
         for window, area in zip(windows, regions.areas, strict=True)
-    ]
+    )
 
 
 def _together(

@@ -166,7 +166,7 @@ def measure(
     corners = convex_hull(chain)
     hull = half_pixel_hull(corners)
     long_axis = longest_chord(hull, scale)
-    short_axis = perpendicular_chord(chain, long_axis, scale)
+    short_axis = perpendicular_chord(chain, corners, long_axis, scale)
     around = pixel_girth(scale)
     perimeter = smoothed_length(chain, scale) + around
     convex_perimeter = closed_length(corners * scale) + around

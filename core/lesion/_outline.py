@@ -30,8 +30,10 @@ _DIRECTION[_STEPS[:, 0] * 3 + _STEPS[:, 1] + 4] = np.arange(8)
 _SMOOTH = np.array([-2, 3, 6, 7, 6, 3, -2]) / 21
 #: Chains with more points are thinned out before their hull is sought.
 _LONG = 2_000
-#: Chains with no more points are followed whole when a chord is sought.
-_SHORT = 100
+#: Chains are followed whole when a chord is sought while points² / extent stays below this.
+_SHORT = 3_000
+#: Long chains are gone through in pieces of this many points, which stay in the cache.
+_PIECE = 32_768
 
 
 def _outward_table() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -141,7 +143,9 @@ def chord_angle(start: Points, end: Points) -> NDArray[np.float64]:
     return np.asarray(np.degrees(np.arctan2(dy * flip, dx * flip)))
 
 
-def perpendicular_chord(chain: NDArray[np.int32], axis: Chord, scale: Points) -> Chord:
+def perpendicular_chord(
+    chain: NDArray[np.int32], corners: NDArray[np.int32], axis: Chord, scale: Points
+) -> Chord:
     """Return the ends, in pixels, of the longest chord at a right angle to `axis`.
 
     A chord joins the first and the last crossing of one line with the half-pixel outline, both
@@ -157,6 +161,8 @@ def perpendicular_chord(chain: NDArray[np.int32], axis: Chord, scale: Points) ->
     ----------
     chain
         (N, 2) pixel centres, as for :func:`half_pixel_outline`.
+    corners
+        (H, 2) its convex hull.
     axis
         Ends of the longest chord, in pixels.
     scale
@@ -165,22 +171,36 @@ def perpendicular_chord(chain: NDArray[np.int32], axis: Chord, scale: Points) ->
     run = (np.array(axis[1]) - np.array(axis[0])) * scale
     along = run / math.hypot(*run)
     frame = (along * scale, np.array((-along[1], along[0])) * scale)
-    if len(chain) <= _SHORT:
+    if len(chain) ** 2 <= _SHORT * max(map(abs, np.subtract(*axis))):
         starts, ends = _edges(chain, np.ones(len(chain), np.bool_))
         return _longest_across(starts, ends, frame, np.unique(_along(starts, frame)))[1]
-    return _longest_by_slices(chain, frame, scale)
+    return _longest_by_slices(chain, corners, frame, scale)
 
 
 def _longest_by_slices(
-    chain: NDArray[np.int32], frame: tuple[Points, Points], scale: Points
+    chain: NDArray[np.int32],
+    corners: NDArray[np.int32],
+    frame: tuple[Points, Points],
+    scale: Points,
 ) -> Chord:
     """Return what :func:`_longest_across` finds at all corners, without trying them all."""
-    along = _project(chain, frame[0])
     # As wide as the longest step of a chain: a step, and what hangs on it, touches two at most.
     wide = float(np.hypot(*scale))
-    start = float(along.min()) - wide
-    of_point = ((along - start) / wide).astype(np.intp)
-    top, bottom = _slice_limits(of_point, _project(chain, frame[1]), wide / 2)
+    ends = _project(corners, frame[0])
+    start = float(ends.min()) - wide
+    of_point = np.empty(len(chain), np.int32)
+    top = np.full(int((float(ends.max()) - start) / wide) + 4, -np.inf)
+    bottom = -top
+    for first in range(0, len(chain), _PIECE):
+        piece = chain[first : first + _PIECE]
+        slices = ((_project(piece, frame[0]) - start) / wide).astype(np.int32)
+        across = _project(piece, frame[1])
+        of_point[first : first + _PIECE] = slices
+        np.maximum.at(top, slices + 1, across)
+        np.minimum.at(bottom, slices + 1, across)
+    # What hangs on the slices beside counts in, half a step further out than the chain.
+    top = np.maximum(np.maximum(top[:-2], top[1:-1]), top[2:]) + wide / 2
+    bottom = np.minimum(np.minimum(bottom[:-2], bottom[1:-1]), bottom[2:]) - wide / 2
     bound = top - bottom
 
     def edges_of(chosen: NDArray[np.bool_]) -> tuple[Points, Points]:
@@ -189,9 +209,9 @@ def _longest_by_slices(
         near[:-1] |= chosen[1:]
         return _edges(chain, near[of_point])
 
-    first = bound >= np.partition(bound, -4)[-4]
-    lines = np.asarray(start + (np.flatnonzero(first) + 0.5) * wide, dtype=np.float64)
-    best = _longest_across(*edges_of(first), frame, lines)
+    highest = bound == bound.max()
+    lines = np.asarray(start + (np.flatnonzero(highest) + 0.5) * wide, dtype=np.float64)
+    best = _longest_across(*edges_of(highest), frame, lines)
 
     starts, ends = edges_of(bound >= best[0])
     u, v = _along(starts, frame), _project(starts, frame[1])
@@ -202,30 +222,18 @@ def _longest_by_slices(
     return max(best, _longest_across(starts, ends, frame, lines))[1] if len(lines) else best[1]
 
 
-def _slice_limits(
-    of_point: NDArray[np.intp], across: NDArray[np.float64], margin: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how high and how low each slice reaches at most, its neighbours counted in."""
-    slices = int(of_point.max()) + 2
-    top, bottom = np.full(slices + 2, -np.inf), np.full(slices + 2, np.inf)
-    np.maximum.at(top, of_point + 1, across)
-    np.minimum.at(bottom, of_point + 1, across)
-    highest = np.maximum(np.maximum(top[:-2], top[1:-1]), top[2:])
-    lowest = np.minimum(np.minimum(bottom[:-2], bottom[1:-1]), bottom[2:])
-    return highest + margin, lowest - margin
-
-
 def _edges(chain: NDArray[np.int32], wanted: NDArray[np.bool_]) -> tuple[Points, Points]:
     """Return both ends of the half-pixel outline's edges between neighbouring wanted points."""
-    if not wanted.all():
-        # Begin where nothing is wanted, so that no run goes over the end.
-        first = int(np.argmin(wanted))
-        chain, wanted = np.roll(chain, -first, axis=0), np.roll(wanted, -first)
-    points, owner = _outline_at(chain, np.flatnonzero(wanted))
-    following = np.roll(points, -1, axis=0)
-    gaps = np.cumsum(~wanted)[owner]
-    joined = gaps == np.roll(gaps, -1)
-    return points[joined], following[joined]
+    at = np.flatnonzero(wanted)
+    points, owner = _outline_at(chain, at)
+    run = np.cumsum(np.concatenate(([0], np.diff(at) != 1)))
+    over_the_end = bool(wanted[0] and wanted[-1])
+    if over_the_end:
+        run[run == run[-1]] = 0
+    run = run[np.searchsorted(at, owner)]
+    joined = run == np.roll(run, -1)
+    joined[-1] &= over_the_end
+    return points[joined], np.roll(points, -1, axis=0)[joined]
 
 
 def _longest_across(
@@ -272,15 +280,16 @@ def smoothed_length(chain: NDArray[np.int32], scale: Points) -> float:
     steps. Without it a chain is up to 8 % too long, 5.5 % on average. Chains shorter than seven
     points are left as they are.
     """
-    moves = np.roll(chain, -1, axis=0) - chain
-    sides = [moves[:, 0] * scale[0], moves[:, 1] * scale[1]]
-    if len(chain) >= len(_SMOOTH):
-        reach = len(_SMOOTH) // 2
+    reach = len(_SMOOTH) // 2 if len(chain) >= len(_SMOOTH) else 0
+    weights = _SMOOTH if reach else np.ones(1)
+    ring = np.concatenate((chain[len(chain) - reach :], chain, chain[: reach + 1]))
+    total = 0.0
+    for first in range(0, len(chain), _PIECE):
         # The moves of the smoothed points are the smoothed moves.
-        sides = [
-            np.convolve(np.concatenate((d[-reach:], d, d[:reach])), _SMOOTH, "valid") for d in sides
-        ]
-    return float(np.sqrt(sides[0] ** 2 + sides[1] ** 2).sum())
+        moves = np.diff(ring[first : first + _PIECE + 2 * reach + 1], axis=0)
+        dx, dy = (np.convolve(moves[:, side] * scale[side], weights, "valid") for side in (0, 1))
+        total += float(np.sqrt(dx * dx + dy * dy).sum())
+    return total
 
 
 def closed_length(points: Points) -> float:

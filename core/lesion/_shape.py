@@ -79,33 +79,44 @@ def find_regions(values: NDArray[np.float32], controls: LesionControls) -> Regio
     Regions are joined over 8 neighbours, background and holes over 4.
     """
     check_map(values)
-    mask, threshold = _cut(np.ascontiguousarray(values), controls)
+    values = np.ascontiguousarray(values)
+    threshold = controls.threshold
+    if controls.method == "otsu":
+        threshold = _otsu(values, threshold)
+    mask = at_least(values, threshold)
+    minimum, keep = controls.minimum_area, controls.keep_largest
+    if controls.method == "hysteresis":
+        count, labels = cv2.connectedComponents(at_least(values, controls.low), connectivity=8)
+        reached = _reached(labels, count, mask)
+        if controls.operation == "none" and not controls.fill_holes:
+            # Nothing changes the parts any more, so they need not be labelled again.
+            areas = np.where(reached > 0, _label_areas(labels, count), -1)
+            return replace(_number(labels, areas, minimum, keep), threshold=threshold)
+        mask = look_up(reached, labels)
     mask = apply_morphology(mask, controls)
     if controls.fill_holes:
         mask = fill_holes(mask)
-    regions = keep_regions(mask, controls.minimum_area, controls.keep_largest)
-    return replace(regions, threshold=float(threshold), solid=controls.fill_holes)
+    regions = keep_regions(mask, minimum, keep)
+    return replace(regions, threshold=threshold, solid=controls.fill_holes)
 
 
-def _cut(values: NDArray[np.float32], controls: LesionControls) -> tuple[NDArray[np.uint8], float]:
-    threshold = controls.threshold
-    if controls.method == "otsu":
-        levels = cv2.convertScaleAbs(values, alpha=255)
-        low, high = int(levels.min()), int(levels.max())
-        if low < high:  # a single level has nothing to separate
-            level, _mask = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-            threshold = (level + 0.5) / 255
-    high_mask = at_least(values, threshold)
-    if controls.method != "hysteresis":
-        return high_mask, threshold
-    count, labels = cv2.connectedComponents(at_least(values, controls.low), connectivity=8)
+def _otsu(values: NDArray[np.float32], fallback: float) -> float:
+    levels = cv2.convertScaleAbs(values, alpha=255)
+    if int(levels.min()) == int(levels.max()):  # a single level has nothing to separate
+        return fallback
+    level, _mask = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return float((level + 0.5) / 255)
+
+
+def _reached(labels: NDArray[np.int32], count: int, strong: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return, for each label, 255 where one of its pixels is strong, else 0."""
     reached = np.zeros(count, np.uint8)
     if count <= _BYTE:
-        found = cv2.calcHist([labels.astype(np.uint8)], [0], high_mask, [_BYTE], [0, _BYTE])
+        found = cv2.calcHist([labels.astype(np.uint8)], [0], strong, [_BYTE], [0, _BYTE])
         reached[found.reshape(-1)[:count] > 0] = 255
     else:
-        reached[labels.reshape(-1)[np.flatnonzero(high_mask)]] = 255
-    return look_up(reached, labels), threshold
+        reached[labels.reshape(-1)[np.flatnonzero(strong)]] = 255
+    return reached
 
 
 def look_up(table: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -143,22 +154,30 @@ def keep_regions(mask: NDArray[np.uint8], minimum_area: int, keep: int) -> Regio
     left, top, width, height = cv2.boundingRect(mask)
     part = np.s_[top : top + height, left : left + width]
     owner = np.zeros_like(mask)
-    areas = np.zeros(0, np.intp)
-    total = 0
-    if width:
-        count, labels = cv2.connectedComponents(mask[part], connectivity=8)
-        all_areas = _label_areas(labels, count)
-        all_areas[0] = -1
-        total = int(np.count_nonzero(all_areas[1:] >= minimum_area))
-        kept = _largest(labels, all_areas, min(keep, total))
-        number_of = np.zeros(count, np.uint8)
-        number_of[kept] = np.arange(1, len(kept) + 1)
-        owner[part] = look_up(number_of, labels)
-        areas = all_areas[kept]
+    if not width:
+        return Regions(owner=owner, mask=mask, areas=np.zeros(0, np.intp), total=0)
+    count, labels = cv2.connectedComponents(mask[part], connectivity=8)
+    areas = _label_areas(labels, count)
+    areas[0] = -1
+    regions = _number(labels, areas, minimum_area, keep)
+    kept = np.zeros_like(mask)
+    owner[part], kept[part] = regions.owner, regions.mask
+    return replace(regions, owner=owner, mask=kept)
+
+
+def _number(
+    labels: NDArray[np.int32], areas: NDArray[np.intp], minimum_area: int, keep: int
+) -> Regions:
+    """Number the largest of the labelled parts; one of area -1 is none."""
+    total = int(np.count_nonzero(areas >= minimum_area))
+    kept = _largest(labels, areas, min(keep, total))
+    number_of = np.zeros(len(areas), np.uint8)
+    number_of[kept] = np.arange(1, len(kept) + 1)
+    owner = look_up(number_of, labels)
     return Regions(
         owner=owner,
         mask=cv2.threshold(owner, 0, 255, cv2.THRESH_BINARY)[1],
-        areas=areas,
+        areas=areas[kept],
         total=total,
     )
 

@@ -239,9 +239,12 @@ def test_a_long_ragged_outline_has_the_chord_it_has_when_followed_whole(monkeypa
     for shape in (mask, np.rot90(mask), star(9, 300, 120), rectangle(900, 300, 17)):
         sliced = [measured(shape, s) for s in (None, (0.3, 0.1))]
         with monkeypatch.context() as whole:
-            whole.setattr("core.lesion._outline._SHORT", 10**9)
+            whole.setattr("core.lesion._outline._SHORT", 10**12)
             whole.setattr("core.lesion._outline._LONG", 10**9)
             plain = [measured(shape, s) for s in (None, (0.3, 0.1))]
+        monkeypatch.setattr("core.lesion._outline._SHORT", 0)
+        sliced += [measured(shape, s) for s in (None, (0.3, 0.1))]
+        plain += plain
         for left, right in zip(sliced, plain, strict=True):
             assert left.perpendicular_chord == pytest.approx(right.perpendicular_chord, rel=1e-12)
             assert left.longest_chord == right.longest_chord
@@ -394,7 +397,7 @@ def test_many_lesions_at_once_have_the_echogenicity_they_have_one_by_one(monkeyp
     y, x = np.mgrid[:side, :side]
     stripes = ((x + y) % 24 < 9).astype(np.float32)  # long, side by side: worked on together
     grey = ((x * 3 + y * 7) % 251).astype(np.uint8)
-    controls = LesionControls(keep_largest=50)
+    controls = LesionControls(keep_largest=30)
     together = find_lesions(stripes, grey, controls)
     monkeypatch.setattr("core.lesion._echogenicity._LABELLED_COST", 10**6)
     apart = find_lesions(stripes, grey, controls)
@@ -403,6 +406,24 @@ def test_many_lesions_at_once_have_the_echogenicity_they_have_one_by_one(monkeyp
         assert one.measurements.echogenicity == pytest.approx(
             other.measurements.echogenicity, abs=2.5
         )
+
+
+def test_a_ring_is_the_same_however_the_nearest_lesion_is_found(monkeypatch):
+    side = 260
+    rng = np.random.default_rng(8)
+    grey = rng.integers(0, 256, (side, side)).astype(np.uint8)
+    big, small = disc(80, (110, 120), side), disc(4, (200, 120), side) | disc(3, (110, 208), side)
+    result = find_lesions((big | small).astype(np.float32), grey, LesionControls())
+    masks = in_order([big, disc(4, (200, 120), side), disc(3, (110, 208), side)])
+    for index, lesion in enumerate(result.lesions):
+        expected = plain_echogenicity(masks, grey.astype(float), index)
+        # The rings of the small ones have few pixels, so one more or less shows.
+        assert lesion.measurements.echogenicity == pytest.approx(expected, abs=(0.5, 12, 12)[index])
+    monkeypatch.setattr("core.lesion._echogenicity._LABELLED_COST", 0)
+    together = find_lesions((big | small).astype(np.float32), grey, LesionControls())
+    assert [n.measurements.echogenicity for n in together.lesions] == pytest.approx(
+        [n.measurements.echogenicity for n in result.lesions], abs=2
+    )
 
 
 def test_a_lesion_inside_anothers_hole_is_outlined_and_measured_too():
@@ -444,7 +465,7 @@ def test_a_lesion_in_a_hole_too_small_to_keep_is_not_lost():
     values[32, 383] = 1  # one pixel, in a hole of its own
     del inner
     result = find_lesions(
-        values, np.zeros(values.shape, np.uint8), LesionControls(fill_holes=False, keep_largest=50)
+        values, np.zeros(values.shape, np.uint8), LesionControls(fill_holes=False, keep_largest=30)
     )
     assert result.holes_omitted > 0
     for lesion in result.lesions:
