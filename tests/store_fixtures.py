@@ -56,6 +56,17 @@ class Cluster:
         )  # fmt: skip
 
     def start(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process is None or self.process.poll() is not None:
+                # Also again: after a kill, the server refuses to start while the last of its
+                # old processes still holds the shared memory.
+                self._launch()
+            if time.monotonic() > until:
+                raise RuntimeError((self.folder / "log").read_text())
+            time.sleep(0.1)
+
+    def _launch(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -65,15 +76,13 @@ class Cluster:
                 ],
                 stdout=log, stderr=log, cwd=self.folder, **self.account,
             )  # fmt: skip
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                psycopg.connect(self._address("postgres"), connect_timeout=2).close()
-                return
-            except psycopg.OperationalError:
-                if self.process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._address("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
