@@ -27,7 +27,7 @@ from core.text import _
 from core.trust import Person
 from core.ui import picture, service
 from core.ui.revealed import show_revealed
-from core.ui.wording import class_name, confidence_name, origin_name, state_name, urgency_name
+from core.ui.wording import class_name, confidence_choice, origin_name, state_name, urgency_name
 
 
 def urgency_badge(urgency: Urgency) -> str:
@@ -51,14 +51,22 @@ def review_case(case_number: str, person: Person) -> None:
         + case.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
         + (" · " + _("synthetic phantom") if case.image.synthetic else "")
     )
+    revealed = None
+    if case.own_read is not None:
+        try:
+            revealed = reveal(service.store(), person, case.case_number)
+        except OverreadError as error:
+            st.error(str(error), icon=":material/error:")
+            return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _image(case)
+        drawn = [p for entry in revealed.feedback for p in entry.regions] if revealed else []
+        picture.show_picture(case.png, case.image, drawn, _("Clinician"))
     with right:
-        if case.own_read is None:
+        if revealed is None:
             _blind(case, person)
         else:
-            _after(case, person)
+            _after(case, revealed, person)
 
 
 def leave() -> None:
@@ -67,10 +75,6 @@ def leave() -> None:
         if key.startswith("review-"):
             del st.session_state[key]
     st.rerun()
-
-
-def _image(case: CaseView) -> None:
-    picture.show_picture(case.png, case.image)
 
 
 def _blind(case: CaseView, person: Person) -> None:
@@ -89,12 +93,7 @@ def _blind(case: CaseView, person: Person) -> None:
         )
 
 
-def _after(case: CaseView, person: Person) -> None:
-    try:
-        revealed = reveal(service.store(), person, case.case_number)
-    except OverreadError as error:
-        st.error(str(error), icon=":material/error:")
-        return
+def _after(case: CaseView, revealed: Revealed, person: Person) -> None:
     # The version the person acts on is the one they have looked at, not the newest: what came in
     # since must be seen before it can be settled.
     seen = f"review-seen-{case.case_number}"
@@ -163,7 +162,7 @@ def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str
     choices: list[tuple[str, str, list[Any], Callable[[Any], str]]] = [
         ("label", _("Your label"), list(case.labels), class_name),
         ("origin", _("What your label rests on"), list(Origin), origin_name),
-        ("confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_name),
+        ("confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_choice),
     ]
     for name, title, options, names in choices:
         draft[name] = st.segmented_control(

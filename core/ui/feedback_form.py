@@ -31,7 +31,7 @@ from core.ui.reading_list import OpenScan
 from core.ui.shaping import shaped
 from core.ui.wording import (
     class_name,
-    confidence_name,
+    confidence_choice,
     origin_name,
     problem_name,
     urgency_name,
@@ -73,7 +73,7 @@ def feedback_form(item: OpenScan, person: Person) -> None:
             st.caption(without if item.problem else waiting)
         _choice(item, "label", _("Your own label"), list(labels), class_name)
         _choice(item, "origin", _("What your label rests on"), list(Origin), origin_name)
-        _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_name)
+        _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_choice)
     with right:
         st.pills(
             _("What was wrong, if anything"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.lesion import HeatRegionResult, LesionResult
-from core.review import ImageFacts
+from core.review import ImageFacts, Polygon
 from core.scan import encode_png
 from core.ui import media, viewer
 from core.ui.downloads import heat_png
@@ -90,13 +92,26 @@ def show_scan(
     return [tuple((int(x), int(y)) for x, y in region.to_list()) for region in changed]
 
 
-def show_picture(png: bytes, image: ImageFacts) -> None:
-    """Show a stored image as it is, with nothing over it."""
+def show_picture(
+    png: bytes, image: ImageFacts, regions: Sequence[Polygon] = (), whose: str | None = None
+) -> None:
+    """Show a stored image as it is, with nothing over it but regions somebody drew.
+
+    Parameters
+    ----------
+    regions, whose
+        Drawn outlines and whose they are: only what this viewer may see already.
+    """
     figure = build_figure(
         media.publish(f"case:{image.digest}", lambda: png),
         image.width,
         image.height,
-        layers=Layers(compare="original"),
+        layers=Layers(compare="overlay" if regions else "original"),
         case_number=image.case_number,
     )
-    viewer.viewer(figure, key="case-viewer")
+    drawn = [
+        region
+        for points in regions
+        if (region := viewer.region_from_points(points, image.width, image.height)) is not None
+    ]
+    viewer.viewer(figure, key="case-viewer", regions=drawn, region_name=whose)

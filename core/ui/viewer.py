@@ -57,6 +57,7 @@ def viewer(
     key: str,
     drawing: bool = False,
     regions: Sequence[Region] = (),
+    region_name: str | None = None,
 ) -> tuple[Region, ...] | None:
     """Show an image with its overlays, and let a person draw regions on it.
 
@@ -70,6 +71,8 @@ def viewer(
         Whether regions may be drawn and removed.
     regions
         Regions drawn so far; the caller keeps them.
+    region_name
+        What stands beside each region: whose it is. "Yours" if left out.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def viewer(
         "regions": [encode(region.points) for region in regions],
         "note": figure.note or "",
         "caption": _caption(figure),
-        "text": _texts(),
+        "text": _texts() | ({"region": region_name} if region_name else {}),
     }
     result = _COMPONENT(key=key, data=data, on_regions_change=_nothing)
     return regions_from(result.get("regions") if result else None, figure) if drawing else None
@@ -145,7 +148,7 @@ def region_by_numbers(figure: Figure, *, key: str) -> Region | None:
         return box
 
 
-def region_from_points(points: Sequence[Sequence[int]], width: int, height: int) -> Region | None:
+def region_from_points(points: Sequence[Sequence[float]], width: int, height: int) -> Region | None:
     """Return a stored region (``[[x, y], …]`` in pixels) for the viewer, or None if it is none."""
     return read_region(np.asarray(points).tolist(), width, height)
 

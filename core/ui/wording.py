@@ -123,3 +123,8 @@ def confidence_name(step: int) -> str:
         4: _("4 · sure"),
         5: _("5 · certain"),
     }[step]
+
+
+def confidence_choice(step: int) -> str:
+    """Return a confidence as a button says it: words at the ends of the scale only."""
+    return confidence_name(step) if step in (1, 5) else str(step)

@@ -19,7 +19,7 @@ if case is not None:
 
 st.title(_("Review queue"), anchor=False)
 waiting = [CaseState.OPEN, CaseState.READ, CaseState.REVEALED]
-first, second, third, fourth = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
+first, second, third, fourth = st.columns([9, 6, 4, 4], vertical_alignment="bottom")
 states = first.pills(
     _("State"),
     list(CaseState),
