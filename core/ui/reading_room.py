@@ -62,11 +62,12 @@ def reading_room(item: OpenScan) -> None:
             st.rerun()
         if layers.heat and item.prediction is not None and result is not None:
             st.caption(_about_heat(item, item.prediction, result.mask))
-        if item.prediction is not None:
-            with st.container(border=True, key="shape"):
-                shape_controls(item)
     with right:
         _answer(item)
+    # Below both columns, so that on a phone the answer comes straight after the picture.
+    if item.prediction is not None:
+        with st.container(border=True, key="shape"):
+            shape_controls(item)
     if result is not None and item.prediction is not None:
         _below(item, item.prediction, result, layers)
 

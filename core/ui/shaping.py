@@ -41,11 +41,12 @@ def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
 def shape_controls(item: OpenScan) -> None:
     """Show the controls of the scan on screen, close under its picture."""
     _presets(item)
-    left, right = st.columns(2, gap="medium")
+    left, middle, right = st.columns([4, 5, 4], gap="medium")
     with left:
         _threshold(item)
-    with right:
+    with middle:
         _morphology(item)
+    with right:
         _selection(item)
 
 
@@ -76,10 +77,10 @@ def _threshold(item: OpenScan) -> None:
 
 
 def _selection(item: OpenScan) -> None:
-    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")
     left.number_input(_("Minimum area (px)"), 0, 1_000_000, step=50, **_state(item, "minimum_area"))
-    middle.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
-    right.toggle(_("Fill holes"), **_state(item, "fill_holes"))
+    right.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
+    st.toggle(_("Fill holes"), **_state(item, "fill_holes"))
 
 
 def _presets(item: OpenScan) -> None:
