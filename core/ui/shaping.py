@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import LesionError
 from core.lesion import (
     PRESETS,
+    RANGES,
     HeatRegionResult,
     LesionControls,
     LesionResult,
@@ -78,8 +79,9 @@ def _threshold(item: OpenScan) -> None:
 
 def _selection(item: OpenScan) -> None:
     left, right = st.columns(2, vertical_alignment="bottom")
+    most = int(RANGES["keep_largest"][1])
     left.number_input(_("Minimum area (px)"), 0, 1_000_000, step=50, **_state(item, "minimum_area"))
-    right.number_input(_("Keep the largest"), 1, 50, step=1, **_state(item, "keep_largest"))
+    right.number_input(_("Keep the largest"), 1, most, step=1, **_state(item, "keep_largest"))
     st.toggle(_("Fill holes"), **_state(item, "fill_holes"))
 
 

@@ -25,7 +25,7 @@ tasks = {
     ),
     Role.ADMINISTRATOR: (
         ":material/admin_panel_settings:",
-        _("See every page and every submission."),
+        _("Try the model and watch the queue, without opening a case."),
     ),
 }
 st.subheader(_("Demo mode: choose your part"), anchor=False)
