@@ -61,6 +61,15 @@ def _(message: str) -> str:
     return message if not message else _catalogue(language()).gettext(message)
 
 
+def translated(message: str) -> str:
+    """Return a message that was made elsewhere, in English, in the language in force.
+
+    For text that comes from a background thread, which speaks for nobody's session. Only a
+    message without figures in it is found in the catalogue; any other stays as it is.
+    """
+    return _(message)
+
+
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Return the form of a message that suits ``n``, in the language in force."""
     return _catalogue(language()).ngettext(singular, plural, n)

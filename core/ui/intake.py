@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import OverreadError
 from core.model import WarmUp
 from core.scan import Scan, encode_png, list_samples, open_sample, thumbnail
-from core.text import _, ngettext
+from core.text import _, ngettext, translated
 from core.ui import media, service
 from core.ui.reading_list import OpenScan, ReadingList, read_all, take_in
 
@@ -169,7 +169,7 @@ def let_the_model_read(reading: ReadingList) -> None:
     if status.state == "failed":
         # The warm-up spoke English, for nobody's session: the text is a message to translate.
         for item in reading.unread:
-            item.problem = _(status.error or "")
+            item.problem = translated(status.error or "")
         st.rerun()
     if status.state != "ready":
         _wait_for_model(warm)
