@@ -67,7 +67,7 @@ def translated(message: str) -> str:
     For text that comes from a background thread, which speaks for nobody's session. Only a
     message without figures in it is found in the catalogue; any other stays as it is.
     """
-    return _(message)
+    return _catalogue(language()).gettext(message) if message else message
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:

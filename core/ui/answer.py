@@ -60,18 +60,21 @@ def _evidence(prediction: Prediction) -> list[str]:
     if interval is not None:
         lines.append(
             _(
-                "Of {n} validation scans scored {low}–{high}, {positives} were {label}: "
-                "95 % interval **{from_}–{to}**."
+                "Of {n} validation scans scored {low}–{high}, {positives} were {label}: {rate}, "
+                "95% interval **{from_}–{to}**."
             ).format(
                 n=interval.n,
                 low=percent(interval.score_low),
                 high=percent(interval.score_high),
                 positives=interval.positives,
+                rate=percent(interval.positives / interval.n),
                 label=class_name(prediction.positive),
                 from_=percent(interval.low),
                 to=percent(interval.high),
             )
         )
+        if not interval.low <= prediction.probability <= interval.high:
+            lines.append(_("The probability lies outside this interval: trust the interval more."))
     else:
         lines.append(_("No validation scans stand behind this number: no interval can be given."))
     if prediction.prevalence is not None:

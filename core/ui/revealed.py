@@ -85,7 +85,7 @@ def _ai(result: AIResult) -> None:
     )
     if result.interval is not None:
         st.caption(
-            _("95 % interval {low}–{high} (n = {n}); study prevalence {prevalence}").format(
+            _("95% interval {low}–{high} (n = {n}); study prevalence {prevalence}").format(
                 low=percent(result.interval["low"]),
                 high=percent(result.interval["high"]),
                 n=int(result.interval["n"]),

@@ -99,4 +99,4 @@ def show_scores(prediction: Prediction) -> None:
 
 def _rate(name: str, value: float, interval: tuple[float, float] | None) -> str:
     spread = "" if interval is None else f" [{interval[0] * 100:.0f}–{interval[1] * 100:.0f}]"
-    return f"{name} {value * 100:.0f} %{spread}"
+    return f"{name} {value * 100:.0f}%{spread}"

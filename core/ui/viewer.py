@@ -180,7 +180,7 @@ def _texts() -> dict[str, Any]:
         "zoomOutTitle": _("Zoom out"),
         "fit": _("Fit"),
         "fitTitle": _("Show the whole image"),
-        "full": "100 %",
+        "full": "100%",
         "fullTitle": _("One image pixel per screen pixel"),
         "draw": _("Draw a region"),
         "another": _("Draw another region"),

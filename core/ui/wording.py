@@ -19,10 +19,10 @@ def class_name(label: str) -> str:
 def percent(share: float) -> str:
     """Return a share (0..1) in whole percent, never rounded to certainty."""
     if 0 < share < 0.01:
-        return "<1 %"
+        return "<1%"
     if 0.99 < share < 1:
-        return ">99 %"
-    return f"{share * 100:.0f} %"
+        return ">99%"
+    return f"{share * 100:.0f}%"
 
 
 def answer_title(prediction: Prediction) -> str:
@@ -37,8 +37,8 @@ def point_name(name: str) -> str:
     """Return an operating point's name; a site's own has the name its card gives it."""
     return {
         "balanced": _("balanced"),
-        "sensitivity-95": _("95 % sensitivity"),
-        "specificity-95": _("95 % specificity"),
+        "sensitivity-95": _("95% sensitivity"),
+        "specificity-95": _("95% specificity"),
     }.get(name, name)
 
 

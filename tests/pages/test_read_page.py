@@ -24,8 +24,8 @@ def test_the_answer_stands_with_interval_n_and_prevalence_beside_the_case_number
     assert interval is not None
     assert item.scan.case_number in said
     assert f"Of {interval.n} validation scans" in said
-    assert "30 %" in said
-    assert "where 5 %" in said
+    assert "30%" in said
+    assert "where 5%" in said
     for label in item.prediction.labels:
         assert any(label in bar.proto.text for bar in read.get("progress")), label
 
