@@ -123,6 +123,8 @@ def _has_outline(item: OpenScan) -> bool:
 def _state(item: OpenScan, name: str) -> dict[str, Any]:
     """Return key and callback that keep a widget's value with the scan, not with the page."""
     key = f"feedback-{name}-{item.digest[:16]}"
+    if name == "outline" and item.withdrawn:
+        key += f"-{item.withdrawn}"
     if key not in st.session_state:
         st.session_state[key] = item.drafts.get(name, _START[name])
 

@@ -39,6 +39,10 @@ class OpenScan:
         Proof of the feedback that was saved last.
     shaped
         What the controls made of the map last time, so that it is not computed twice.
+    withdrawn
+        How often an accepted outline gave way to another one; each time the form asks afresh.
+    form_is_old
+        Whether the form on screen still shows an acceptance that was withdrawn.
     """
 
     scan: Scan
@@ -50,6 +54,8 @@ class OpenScan:
     drafts: dict[str, Any] = field(default_factory=dict)
     receipt: Receipt | None = None
     shaped: LesionResult | HeatRegionResult | None = None
+    withdrawn: int = 0
+    form_is_old: bool = False
     _map: NDArray[np.float32] | None = None
     _heat: NDArray[np.float32] | None = None
 

@@ -46,6 +46,9 @@ def reading_room(item: OpenScan) -> None:
     item
         The scan on screen; a result is shown only if it is this scan's.
     """
+    if item.form_is_old:
+        item.form_is_old = False
+        st.rerun()
     left, right = st.columns([11, 5], gap="medium")
     try:
         result = shaped(item)

@@ -193,6 +193,12 @@ def _show(item: OpenScan) -> None:
 
 
 def withdraw_acceptance(item: OpenScan) -> None:
-    """Take back that the outline was accepted: what was accepted was another one."""
-    item.drafts["outline"] = False
-    st.session_state.pop(f"feedback-outline-{item.digest[:16]}", None)
+    """Take back that the outline was accepted: what was accepted was another one.
+
+    The tick stands outside the part of the page that runs now, and the browser would send it
+    again: the form shows a new, empty one in its place.
+    """
+    if item.drafts.get("outline"):
+        item.drafts["outline"] = False
+        item.withdrawn += 1
+        item.form_is_old = True

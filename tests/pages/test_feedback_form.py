@@ -121,7 +121,10 @@ def test_another_outline_takes_an_acceptance_back(read: AppTest) -> None:
     assert shown(read).drafts["outline"] is True
     set_(read, "shape", "threshold", 0.1)
     assert not shown(read).drafts["outline"]
-    assert not read.get_by_key(key(read, "feedback", "outline")).value
+    tick = next(box for box in read.checkbox if "accept the AI outline" in box.label)
+    assert not tick.value
+    tick.set_value(True).run()
+    assert shown(read).drafts["outline"] is True
 
 
 def test_a_corrected_region_goes_with_the_feedback(read: AppTest) -> None:
