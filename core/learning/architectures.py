@@ -67,7 +67,7 @@ def lesion_net(
 
     image = keras.Input((size, size, 1), name="image")
     # The stem halves the picture at once: at full resolution a convolution costs four times as
-    # much and an outline gains less than a pixel of the 192 from it.
+    # much and an outline gains less than a pixel of the input from it.
     x = layers.ReLU()(convolve(image, widths[0], 5, 2))
     x = residual(x, widths[0])
     skips = [x]

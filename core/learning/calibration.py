@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 
 from core.model import Calibration, OperatingPoint, wilson_interval
 
+#: Scores that part the classes without an error would be fitted with a temperature of 0, and
+#: every scan answered with certainty.
+_TEMPERATURES = (0.05, 20.0)
+#: Distance a threshold keeps from 0 and from 1.
+_SMALLEST = 1e-6
+
 
 def calibrated(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float64]:
     """Return ``softmax(logits / temperature + bias)``, (N, labels)."""
@@ -32,12 +38,12 @@ def fit_calibration(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> Ca
     from scipy.optimize import minimize
 
     labels = logits.shape[1]
+    low, high = np.log(_TEMPERATURES)
 
     def unpack(vector: NDArray[np.float64]) -> Calibration:
         bias = np.concatenate([vector[1:], [0.0]])
-        return Calibration(
-            "vector-temperature", float(np.exp(vector[0])), tuple(float(b) for b in bias)
-        )
+        temperature = float(np.exp(np.clip(vector[0], low, high)))
+        return Calibration("vector-temperature", temperature, tuple(float(b) for b in bias))
 
     def cost(vector: NDArray[np.float64]) -> float:
         chosen = calibrated(logits, unpack(vector))[np.arange(len(truth)), truth]
@@ -63,19 +69,25 @@ def operating_points(
     -------
     dict
         ``sensitivity-95``, ``balanced`` (largest sensitivity plus specificity: Youden, Cancer
-        1950) and ``specificity-95``, each halfway between the two scores it separates.
+        1950) and ``specificity-95``, never one below the other, strictly between 0 and 1. Each
+        lies halfway between the two scores it separates.
     """
     scores = np.unique(probability)
-    edges = np.concatenate([[scores[0] / 2], (scores[1:] + scores[:-1]) / 2])
+    # Below the lowest score everything is flagged, above the highest nothing is.
+    edges = np.convolve([0.0, *scores, 1.0], [0.5, 0.5], mode="valid")
+    edges = np.clip(edges, _SMALLEST, 1 - _SMALLEST)
     flagged = probability[None, :] >= edges[:, None]
     sensitivity = (flagged & positive).sum(1) / max(1, positive.sum())
     specificity = (~flagged & ~positive).sum(1) / max(1, (~positive).sum())
-    sensitive = np.flatnonzero(sensitivity >= 0.95)
-    specific = np.flatnonzero(specificity >= 0.95)
+    balanced = int(np.argmax(sensitivity + specificity))
+    sensitive, specific = np.flatnonzero(sensitivity >= 0.95), np.flatnonzero(specificity >= 0.95)
+    # Classes that part well leave a stretch where both hold; the three must still be in order,
+    # and moving towards the balanced point only raises what each promises. Without a positive or
+    # a negative scan there is nothing to promise, and the balanced point stands for all.
     return {
-        "sensitivity-95": float(edges[sensitive[-1]]),
-        "balanced": float(edges[int(np.argmax(sensitivity + specificity))]),
-        "specificity-95": float(edges[specific[0] if len(specific) else -1]),
+        "sensitivity-95": float(edges[min([balanced, *sensitive[-1:]])]),
+        "balanced": float(edges[balanced]),
+        "specificity-95": float(edges[max([balanced, *specific[:1]])]),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import DatasetError
+from core.errors import DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
 from core.learning.dataset import Row, fingerprint, hold_out, load_arrays, load_grey, read_folder
@@ -24,6 +24,7 @@ from core.model import (
     Card,
     DataSource,
     InputSpec,
+    OperatingPoint,
     Outputs,
     Predictor,
     Prevalence,
@@ -56,11 +57,27 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help=_("folder of the run"))
     parser.add_argument("--task", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", default="1.0", help=_("version of the bundle"))
-    parser.add_argument("--epochs", type=int, default=defaults.epochs)
-    parser.add_argument("--size", type=int, default=defaults.size, help=_("input side, pixels"))
+    parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
+    parser.add_argument(
+        "--size", type=_side, default=defaults.size, help=_("input side, pixels; a multiple of 16")
+    )
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
     parser.add_argument("--about", type=Path, help=_("JSON file with the card's texts"))
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(_("must be 1 or more"))
+    return value
+
+
+def _side(text: str) -> int:
+    value = int(text)
+    if not 32 <= value <= 1024 or value % 16:
+        raise argparse.ArgumentTypeError(_("must be a multiple of 16 from 32 to 1024"))
+    return value
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -71,14 +88,23 @@ def run_train(args: argparse.Namespace) -> int:
     OverreadError
         The data or the run cannot be used.
     """
-    about = json.loads(args.about.read_text(encoding="utf-8")) if args.about else {}
+    about = _about(args.about)
     config = TrainingConfig(epochs=args.epochs, size=args.size, seed=args.seed)
+    # What the card would refuse is said now, and not after hours of training.
+    _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),))
     rows = _rows(args.data, config.labels)
     training = [row for row in rows if row.split == "train"]
     watched = [row for row in rows if row.split == "val"]
     fit, held = hold_out(training, _CALIBRATION_SHARE, config.seed)
     if not fit or not held or not watched:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    if len({row.label == _POSITIVE for row in held}) < 2:
+        raise DatasetError(
+            _(
+                "Too few training rows: those kept aside for calibration need a malignant one "
+                "and another one. Add cases."
+            )
+        )
     cache = args.out / "cache"
     started = time.monotonic()
     model = train(
@@ -119,19 +145,12 @@ def write_bundle_of(
     val_p = fitting.calibrated(logits_of(model, watched, config), calibration)[:, target]
     val_positive = np.array([row.label == _POSITIVE for row in watched])
     thresholds = fitting.operating_points(held_p, truth == target)
-    card = Card(
-        task=args.task,
-        version=args.version,
-        title=about.get("title", args.task),
-        labels=config.labels,
-        positive=_POSITIVE,
-        input=InputSpec(config.size),
-        outputs=Outputs(logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES),
-        operating_points=tuple(
-            fitting.measured_point(name, threshold, val_p, val_positive)
-            for name, threshold in thresholds.items()
-        ),
-        approved_operating_point=_APPROVED,
+    points = tuple(
+        fitting.measured_point(name, threshold, val_p, val_positive)
+        for name, threshold in thresholds.items()
+    )
+    card = replace(
+        _card(args, config, about, points),
         calibration=calibration,
         prevalence=Prevalence(
             float((truth == target).mean()), len(held), "held-out training scans"
@@ -151,10 +170,6 @@ def write_bundle_of(
             "rows": {"fitted": len(fit), "calibrated": len(held), "validated": len(watched)},
             "seconds_this_run": round(seconds),
         },
-        metrics={},
-        intended_use=about.get("intended_use", ""),
-        limits=tuple(about.get("limits", ())),
-        created=datetime.now(UTC).date().isoformat(),
     )
     reference = Reference(val_p.astype(np.float32), val_positive)
     folder = args.out / "models" / args.task / args.version
@@ -172,6 +187,40 @@ def write_bundle_of(
     )
     for name, report in metrics.items():
         _write(_table(name, report))
+
+
+def _about(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LearningError(_("The file with the card's texts is not readable JSON.")) from error
+    if not isinstance(about, dict):
+        raise LearningError(_("The file with the card's texts is not readable JSON."))
+    return about
+
+
+def _card(
+    args: argparse.Namespace,
+    config: TrainingConfig,
+    about: dict[str, Any],
+    points: tuple[OperatingPoint, ...],
+) -> Card:
+    return Card(
+        task=args.task,
+        version=args.version,
+        title=about.get("title", args.task),
+        labels=config.labels,
+        positive=_POSITIVE,
+        input=InputSpec(config.size),
+        outputs=Outputs(logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES),
+        operating_points=points,
+        approved_operating_point=_APPROVED,
+        intended_use=about.get("intended_use", ""),
+        limits=tuple(about.get("limits", ())),
+        created=datetime.now(UTC).date().isoformat(),
+    )
 
 
 def _table(name: str, report: dict[str, Any]) -> str:
@@ -211,7 +260,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
         raise DatasetError(_("The dataset folder has no rows of this split."))
     report = figures(score(rows, predictor, card.labels, card.positive))
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    _write(json.dumps(report, indent=1) if args.json else _table(args.data.name, report))
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+            (args.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise LearningError(_("The report cannot be written into this folder.")) from error
+    _write(json.dumps(report, indent=1) if args.json else _table(rows[0].source, report))
     return 0

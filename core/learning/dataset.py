@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,45 +75,63 @@ def read_folder(folder: Path, labels: Sequence[str]) -> list[Row]:
     Raises
     ------
     DatasetError
-        The manifest is missing or names a label or a file that is not there.
+        The manifest is missing or cannot be read, or names a label or a file that is not there.
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         raise DatasetError(
             _("The dataset folder has no manifest.csv; add one with file and label.")
         )
-    rows = []
-    with manifest.open(newline="", encoding="utf-8") as file:
-        for line, entry in enumerate(csv.DictReader(file), start=2):
-            label = entry.get("label", "")
-            image = folder / "images" / label / (entry.get("file") or "")
-            if label not in labels:
-                raise DatasetError(
-                    _("Line {line} of the manifest has a label this model does not know.").format(
-                        line=line
-                    )
-                )
-            if not image.is_file():
-                raise DatasetError(
-                    _("Line {line} of the manifest names an image that is not there.").format(
-                        line=line
-                    )
-                )
-            mask = folder / "masks" / label / f"{image.stem}.png"
-            rows.append(
-                Row(
-                    image=image,
-                    mask=mask if mask.is_file() else None,
-                    label=label,
-                    split=entry.get("split") or "train",
-                    source=folder.name,
-                    group=entry.get("case") or entry.get("group") or image.stem,
-                    device=entry.get("device") or folder.name,
-                )
-            )
+    # Spreadsheets write a byte order mark, which is no part of the first column's name.
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            entries = [(table.line_num, entry) for entry in table]
+            columns = table.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(
+            _("The dataset folder's manifest.csv is not a table in UTF-8.")
+        ) from error
+    if not {"file", "label"} <= set(columns):
+        raise DatasetError(_("The manifest needs the columns file and label in its first line."))
+    # The folder's own name also where it is given as `.`.
+    source = Path(os.path.abspath(folder)).name
+    rows = [_row(folder, source, line, entry, labels) for line, entry in entries]
     if not rows:
         raise DatasetError(_("The dataset folder's manifest has no rows; list its images there."))
     return rows
+
+
+def _row(
+    folder: Path, source: str, line: int, entry: dict[str, str | None], labels: Sequence[str]
+) -> Row:
+    label, file = entry.get("label") or "", entry.get("file") or ""
+    if label not in labels:
+        raise DatasetError(
+            _("Line {line} of the manifest has a label this model does not know.").format(line=line)
+        )
+    image = folder / "images" / label / file
+    if not _is_file(image):
+        raise DatasetError(
+            _("Line {line} of the manifest names an image that is not there.").format(line=line)
+        )
+    mask = folder / "masks" / label / f"{image.stem}.png"
+    return Row(
+        image=image,
+        mask=mask if _is_file(mask) else None,
+        label=label,
+        split=entry.get("split") or "train",
+        source=source,
+        group=entry.get("case") or entry.get("group") or image.stem,
+        device=entry.get("device") or source,
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def hold_out(rows: Iterable[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
@@ -135,12 +155,44 @@ def hold_out(rows: Iterable[Row], share: float, seed: int) -> tuple[list[Row], l
 
 
 def fingerprint(rows: Iterable[Row]) -> str:
-    """Return the SHA-256 of the image files and labels, in a fixed order."""
+    """Return the SHA-256 of the image files, the masks and the labels, in a fixed order.
+
+    Raises
+    ------
+    DatasetError
+        A file cannot be read.
+    """
     digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: (row.source, row.label, row.image.name)):
+    for row in sorted(rows, key=_place):
         digest.update(f"{row.source}/{row.label}\n".encode())
-        digest.update(hashlib.sha256(row.image.read_bytes()).digest())
+        for path in (row.image, row.mask):
+            # 32 bytes each, so that a missing mask cannot be taken for the next image.
+            digest.update(hashlib.sha256(_bytes(path)).digest() if path else bytes(32))
     return digest.hexdigest()
+
+
+def _place(row: Row) -> tuple[str, str, str, str]:
+    return row.source, row.label, row.image.name, str(row.image)
+
+
+def image_bytes(row: Row) -> bytes:
+    """Return the bytes of the row's image file.
+
+    Raises
+    ------
+    DatasetError
+        The file cannot be read from disk.
+    """
+    return _bytes(row.image)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            _("A file of the dataset cannot be read from disk; check its permissions.")
+        ) from error
 
 
 def load_grey(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -152,10 +204,10 @@ def load_grey(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         The image or mask cannot be read, or their sizes differ.
     """
     try:
-        image = read_scan(row.image.read_bytes()).grey
+        image = read_scan(_bytes(row.image)).grey
         mask = np.zeros(image.shape, np.uint8)
         if row.mask is not None:
-            mask = np.where(read_scan(row.mask.read_bytes()).grey > 127, 255, 0).astype(np.uint8)
+            mask = np.where(read_scan(_bytes(row.mask)).grey > 127, 255, 0).astype(np.uint8)
     except ScanError as error:
         raise DatasetError(
             _("An image of the dataset cannot be read: {reason}").format(reason=error)
@@ -175,12 +227,11 @@ def load_arrays(
     cache
         Folder of cache files, named by what is in them; None for no cache.
     """
-    key = hashlib.sha256(f"2/{size}/{list(labels)}/{fingerprint(rows)}".encode()).hexdigest()
+    key = hashlib.sha256(f"3/{size}/{list(labels)}/{fingerprint(rows)}".encode()).hexdigest()
     path = cache / f"{key[:32]}.npz" if cache is not None else None
-    if path is not None and path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            return Arrays(*(stored[name] for name in ("images", "masks", "inside", "labels")))
-    ordered = sorted(rows, key=lambda row: (row.source, row.label, row.image.name))
+    if path is not None and (stored := _cached(path)) is not None:
+        return stored
+    ordered = sorted(rows, key=_place)
     images = np.zeros((len(ordered), size, size), np.uint8)
     masks = np.zeros_like(images)
     spec = InputSpec(size)
@@ -213,3 +264,14 @@ def load_arrays(
         )
         partial.replace(path)
     return arrays
+
+
+def _cached(path: Path) -> Arrays | None:
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return Arrays(*(stored[name] for name in ("images", "masks", "inside", "labels")))
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        # Cut short by a full disk or a crash: it is only a cache, so it is made again.
+        return None

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import OverreadError
-from core.learning.dataset import Row, load_grey
+from core.errors import ModelError, ScanError
+from core.learning.dataset import Row, image_bytes, load_grey
 from core.model import Prediction
 from core.scan import Scan, read_scan
 
@@ -73,13 +73,19 @@ def score(
         The model's labels; every row's label is one of them.
     progress
         Called with the number of rows done.
+
+    Raises
+    ------
+    DatasetError
+        A mask cannot be read or has another size than its image: the truth is unknown, which
+        must not count as a scan that the model refused.
     """
     kept: list[dict[str, Any]] = []
     refused = 0
     for done, row in enumerate(rows, start=1):
         try:
             kept.append(_score_one(row, reader, tuple(labels), positive))
-        except OverreadError:
+        except (ScanError, ModelError):
             refused += 1
         progress(done)
     column: Callable[[str], list[Any]] = lambda name: [entry[name] for entry in kept]  # noqa: E731
@@ -98,7 +104,7 @@ def score(
 
 
 def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str) -> dict[str, Any]:
-    scan = read_scan(row.image.read_bytes())
+    scan = read_scan(image_bytes(row))
     lesion = load_grey(row)[1] > 127
     prediction = reader.read(scan)
     probabilities = prediction.probabilities
@@ -209,5 +215,11 @@ def figures(scored: Scored, seed: int = 0) -> dict[str, Any]:
         spread = spread[np.isfinite(spread)]
         if np.isfinite(value) and len(spread):
             low, high = np.percentile(spread, [2.5, 97.5])
-            report[name] = {"value": float(value), "low": float(low), "high": float(high)}
+            # Drawing with replacement adds noise that the calibration error counts as error, so
+            # its interval can lie above the value itself; it is widened to hold it.
+            report[name] = {
+                "value": float(value),
+                "low": min(float(low), float(value)),
+                "high": max(float(high), float(value)),
+            }
     return report

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DatasetError
+from core.errors import DatasetError, LearningError
 from core.learning.architectures import CLASS_LOGITS, LESION, lesion_net
 from core.learning.augment import augment, standardise
 from core.learning.dataset import Arrays
@@ -132,6 +132,8 @@ def train(
     ------
     DatasetError
         A label has no image.
+    LearningError
+        The run to resume was made with another configuration, or its checkpoint cannot be read.
     """
     import keras
 
@@ -164,11 +166,20 @@ def train(
     record = folder / "run.json"
     history: list[dict[str, float]] = []
     if resume and record.is_file():
-        history = json.loads(record.read_text())["history"]
-        model.load_weights(folder / f"epoch-{len(history):03d}.weights.h5")
+        history = _history(record, config)
+        # Built first: Keras leaves the saved moments and step count out of an optimizer that has
+        # no variables yet, and the learning rate would start over.
+        model.optimizer.build(model.trainable_variables)
+        _load_weights(model, folder / f"epoch-{len(history):03d}.weights.h5")
         data.epoch = len(history)
     watched = (prepared(watch), watch) if watch is not None else None
     started = time.monotonic()
+
+    def before_epoch(epoch: int, _logs: dict[str, float] | None = None) -> None:
+        # Keras saves no random state with the weights: a resumed run would drop other features.
+        for number, layer in enumerate(model.layers):
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator.state.assign([config.seed + number, epoch << 16])
 
     def after_epoch(epoch: int, logs: dict[str, float] | None = None) -> None:
         nonlocal started
@@ -188,9 +199,37 @@ def train(
             initial_epoch=len(history),
             verbose=0,
             shuffle=False,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=before_epoch, on_epoch_end=after_epoch
+                )
+            ],
         )
     return model
+
+
+def _history(record: Path, config: TrainingConfig) -> list[dict[str, float]]:
+    broken = _("The run's checkpoint cannot be read: start it again in a new folder.")
+    try:
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        made_with, history = stored["config"], list(stored["history"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LearningError(broken) from error
+    # Through JSON and back, as the stored one: tuples are lists there.
+    if made_with != json.loads(json.dumps(asdict(config))):
+        raise LearningError(
+            _("This run was started with other options: resume with the same, or use a new folder.")
+        )
+    return history
+
+
+def _load_weights(model: Any, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise LearningError(
+            _("The run's checkpoint cannot be read: start it again in a new folder.")
+        ) from error
 
 
 def _checkpoint(
@@ -207,7 +246,8 @@ def _checkpoint(
     model.save_weights(partial)
     os.replace(partial, target)
     fresh = record.with_suffix(".part")
-    fresh.write_text(json.dumps({"config": asdict(config), "history": list(history)}, indent=1))
+    text = json.dumps({"config": asdict(config), "history": list(history)}, indent=1)
+    fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, record)
     for old in folder.glob("epoch-*.weights.h5"):
         if old != target:

@@ -1,0 +1,100 @@
+"""Augmentation: the mask moves with the picture, and skin stays on top."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.learning.augment import _affine, augment, standardise
+
+SIZE = 96
+INSIDE = np.array([0, 12, SIZE, SIZE - 12], np.int32)
+
+
+def _picture(column: int = 34, row: int = 42) -> tuple[np.ndarray, np.ndarray]:
+    image = np.zeros((SIZE, SIZE), np.uint8)
+    image[INSIDE[1] : INSIDE[3]] = 40
+    mask = np.zeros_like(image)
+    mask[row : row + 20, column : column + 26] = 255
+    image[mask > 0] = 230
+    return image, mask
+
+
+def test_the_same_seed_gives_the_same_pictures() -> None:
+    pairs = [augment(*_picture(), INSIDE, np.random.default_rng(5)) for _ in range(2)]
+    np.testing.assert_array_equal(pairs[0][0], pairs[1][0])
+    np.testing.assert_array_equal(pairs[0][1], pairs[1][1])
+    other, _mask = augment(*_picture(), INSIDE, np.random.default_rng(6))
+    assert not np.array_equal(pairs[0][0], other)
+
+
+def test_a_picture_is_not_changed_in_place() -> None:
+    image, mask = _picture()
+    kept = image.copy(), mask.copy()
+    augment(image, mask, INSIDE, np.random.default_rng(0))
+    np.testing.assert_array_equal(image, kept[0])
+    np.testing.assert_array_equal(mask, kept[1])
+
+
+def test_the_outline_stays_on_the_lesion(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without the change of appearance the bright square is the lesion, to the pixel.
+    monkeypatch.setattr("core.learning.augment._appearance", lambda picture, _rng: picture)
+    for seed in range(60):
+        image, mask = augment(*_picture(), INSIDE, np.random.default_rng(seed))
+        bright = image > (image.max() + np.median(image)) / 2
+        lesion = mask > 0.5
+        dice = 2 * (bright & lesion).sum() / (bright.sum() + lesion.sum())
+        assert dice >= 0.9, seed
+
+
+def test_appearance_does_not_move_anything() -> None:
+    overlaps = []
+    for seed in range(60):
+        image, mask = augment(*_picture(), INSIDE, np.random.default_rng(seed))
+        inside, outside = image[mask > 0.9], image[(mask < 0.1) & (image != 0)]
+        overlaps.append(float((inside > np.median(outside)).mean()))
+    assert np.median(overlaps) > 0.97
+    assert min(overlaps) > 0.5
+
+
+def test_skin_stays_on_top() -> None:
+    flips = 0
+    for seed in range(2000):
+        matrix = _affine(SIZE, np.random.default_rng(seed))
+        # A step down in the picture is a step down after it, and mostly that.
+        assert matrix[1, 1] > 0
+        assert matrix[1, 1] > 1.2 * abs(matrix[0, 1])
+        middle = matrix @ np.array([SIZE / 2, SIZE / 2, 1])
+        assert np.abs(middle - SIZE / 2).max() < 0.3 * SIZE
+        flips += matrix[0, 0] < 0
+    assert 900 < flips < 1100
+
+
+@pytest.mark.parametrize("level", [0, 7, 255])
+def test_even_a_blank_picture_stays_finite(level: int) -> None:
+    blank = np.full((SIZE, SIZE), level, np.uint8)
+    for seed in range(40):
+        image, mask = augment(blank, np.zeros_like(blank), INSIDE, np.random.default_rng(seed))
+        assert image.dtype == mask.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert not mask.any()
+
+
+def test_masks_stay_shares_and_pictures_standard() -> None:
+    for seed in range(40):
+        image, mask = augment(*_picture(), INSIDE, np.random.default_rng(seed))
+        assert 0 <= mask.min() <= mask.max() <= 1
+        content = image[image != 0]
+        assert abs(content.mean()) < 0.02
+        assert content.std() == pytest.approx(1, abs=0.02)
+
+
+def test_what_lies_around_the_picture_is_left_out() -> None:
+    image = np.full((4, 4), 200.0, np.float32)
+    valid = np.zeros((4, 4), np.bool_)
+    valid[1:3] = True
+    image[1], image[2] = 10, 14
+    found = standardise(image, valid)
+    np.testing.assert_allclose(found[1:3], [[-1] * 4, [1] * 4], atol=1e-6)
+    assert not found[[0, 3]].any()
+    assert not standardise(image, np.zeros_like(valid)).any()

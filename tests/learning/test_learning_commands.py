@@ -1,0 +1,228 @@
+"""``python -m core train`` and ``evaluate``: from a folder to a bundle that reads, and a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learning_factory import LABELS, phantom_folder, write_manifest
+from test_learning_evaluation import KEYS
+
+from core.__main__ import main
+from core.learning.dataset import fingerprint, read_folder
+from core.model import Predictor, list_bundles
+from core.scan import read_scan
+from core.settings import ROOT, Settings
+
+ABOUT = {
+    "title": "Phantoms",
+    "intended_use": "Tests.",
+    "limits": ["Phantoms only."],
+    "data": {"phantoms": {"licence": "none", "citation": "made here"}},
+}
+
+
+def _core(*arguments: str | Path, var: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"OVERREAD_VAR": str(var), "OVERREAD_LANGUAGE": "en"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return phantom_folder(tmp_path_factory.mktemp("data") / "phantoms", train=16, val=4)
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    (out / "about.json").write_text(json.dumps(ABOUT))
+    options = ["--size", "32", "--epochs", "2", "--version", "901.0"]
+    done = _core("train", data, "--out", out, "--about", out / "about.json", *options, var=out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch=") == 2
+    assert "phantoms val: n=12" in done.stdout
+    return out
+
+
+def _settings(out: Path) -> Settings:
+    return Settings(var=out, database_url="")
+
+
+@pytest.mark.slow
+def test_training_ends_in_a_bundle_that_reads(data: Path, trained: Path) -> None:
+    (entry,) = (e for e in list_bundles(_settings(trained)) if e.version == "901.0")
+    assert (entry.task, entry.reason) == ("breast-ultrasound", None)
+    predictor = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained))
+    scan = read_scan(next((data / "images/malignant").iterdir()).read_bytes())
+    read = predictor.read(scan)
+    lesion = read.lesion_map()
+    assert read.labels == LABELS
+    assert sum(read.probabilities.values()) == pytest.approx(1)
+    assert lesion is not None
+    assert lesion.shape == read.heat().shape == (48, 64)
+    assert read.interval is not None
+
+
+@pytest.mark.slow
+def test_the_card_says_what_the_model_was_made_of(data: Path, trained: Path) -> None:
+    card = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained)).card
+    assert (card.title, card.intended_use, card.limits) == (
+        "Phantoms",
+        "Tests.",
+        ("Phantoms only.",),
+    )
+    (source,) = card.data
+    assert source.digest == fingerprint(read_folder(data, LABELS))
+    assert (source.name, source.licence, source.citation) == ("phantoms", "none", "made here")
+    rows = card.training["rows"]
+    assert rows["fitted"] + rows["calibrated"] == 48
+    assert rows["validated"] == 12
+    assert [point.name for point in card.operating_points] == [
+        "sensitivity-95",
+        "balanced",
+        "specificity-95",
+    ]
+    assert all(point.n == 12 for point in card.operating_points)
+    assert set(card.metrics) == {"val", "phantoms val"}
+    assert card.metrics["val"]["n"] == 12
+
+
+@pytest.mark.slow
+def test_evaluate_writes_every_figure_with_its_interval(data: Path, trained: Path) -> None:
+    report_folder = trained / "report"
+    options = ["--version", "901.0", "--data", data, "--split", "val", "--out", report_folder]
+    done = _core("evaluate", *options, "--json", var=trained)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((report_folder / "report.json").read_text())
+    assert json.loads(done.stdout) == report
+    assert (report["n"], report["refused"]) == (12, 0)
+    assert (report["labels"], report["positive"]) == (list(LABELS), "malignant")
+    # A model of two epochs may flag nothing, and then has no precision.
+    assert set(report) - {"precision"} == KEYS - {"precision"} | {
+        "n",
+        "refused",
+        "labels",
+        "positive",
+    }
+    for name in KEYS & set(report):
+        low, value, high = (report[name][part] for part in ("low", "value", "high"))
+        assert 0 <= low <= value <= high <= 1, name
+    # The figures on the card are those of what ships.
+    card = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained)).card
+    assert card.metrics["val"] == pytest.approx(report)
+
+
+@pytest.mark.slow
+def test_evaluate_copes_with_a_label_that_is_missing(
+    data: Path, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERREAD_VAR", str(trained))
+    two = phantom_folder(trained / "two", train=0, val=3, labels=("benign", "normal"))
+    assert main(["evaluate", "--version", "901.0", "--data", str(two), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n"] == 6
+    assert "roc_auc" not in report
+    assert np.isfinite(report["specificity"]["value"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["no split", "no folder", "no bundle", "report in the way"])
+def test_evaluate_says_in_one_line_what_is_wrong(
+    data: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+) -> None:
+    monkeypatch.setenv("OVERREAD_VAR", str(trained))
+    options = {
+        "no split": ["--data", str(data), "--split", "secret"],
+        "no folder": ["--data", str(data / "secret")],
+        "no bundle": ["--data", str(data), "--model", "secret"],
+        "report in the way": [
+            *("--data", str(data), "--split", "val"),
+            *("--out", str(trained / "about.json")),
+        ],
+    }[case]
+    version = [] if case == "no bundle" else ["--version", "901.0"]
+    assert main(["evaluate", *version, *options]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "secret" not in said.err
+    assert str(trained) not in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--size", "100"], 2),
+        (["--size", "16"], 2),
+        (["--epochs", "0"], 2),
+        (["--epochs", "many"], 2),
+        (["--task", "Not A Task"], 1),
+        (["--version", "first"], 1),
+        (["--about", "nowhere.json"], 1),
+    ],
+)
+def test_a_wrong_option_is_said_before_any_training(
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    code: int,
+) -> None:
+    monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
+    arguments = ["train", str(data), "--out", str(tmp_path / "run"), *options]
+    if code == 2:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == 2
+    else:
+        assert main(arguments) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "words"),
+    [
+        (LABELS, ("train",), "split val"),
+        (LABELS, ("val",), "split train"),
+        (("normal", "benign"), ("train", "val"), "malignant"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_said_before_any_training(
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    labels: tuple[str, ...],
+    splits: tuple[str, ...],
+    words: str,
+) -> None:
+    monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
+    folder = tmp_path / "part"
+    rows = [row for row in read_folder(data, LABELS) if row.label in labels and row.split in splits]
+    for row in rows:
+        target = folder / "images" / row.label / row.image.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(row.image.read_bytes())
+    write_manifest(
+        folder, [{"file": r.image.name, "label": r.label, "split": r.split} for r in rows]
+    )
+    assert main(["train", str(folder), "--out", str(tmp_path / "run")]) == 1
+    assert words in capsys.readouterr().err

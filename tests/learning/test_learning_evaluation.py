@@ -1,0 +1,282 @@
+"""Evaluation: figures worked out by hand, intervals by patient, nothing left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from learning_factory import LABELS, write_png
+
+from core.errors import DatasetError, PredictionFailed
+from core.learning.dataset import Row
+from core.learning.evaluation import Scored, expected_calibration_error, figures, score
+from core.scan import Scan
+
+KEYS = {
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "f1",
+    "roc_auc",
+    "pr_auc",
+    "brier",
+    "ece",
+    "dice_mean",
+    "dice_median",
+    "iou_mean",
+    "mask_peak",
+    "cam_pointing",
+}
+
+
+def scored(p: Any, positive: Any, group: Any = None, **others: Any) -> Scored:
+    p, truth = np.asarray(p, np.float64), np.where(positive, 2, 1).astype(np.int64)
+    nothing = np.full(len(p), np.nan)
+    maps = dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing"), nothing)
+    return Scored(
+        labels=LABELS,
+        positive="malignant",
+        truth=truth,
+        probabilities=np.stack([0.2 * (1 - p), 0.8 * (1 - p), p], axis=1),
+        group=np.array([str(i) for i in range(len(p))] if group is None else group, np.str_),
+        refused=0,
+        **(maps | {name: np.asarray(value, np.float64) for name, value in others.items()}),
+    )
+
+
+@dataclass
+class FakeReader:
+    """Stands where the model does: an outside edge that says what a test needs."""
+
+    lesion: Callable[[Scan], np.ndarray | None]
+    heat: Callable[[Scan, str], np.ndarray]
+    probabilities: dict[str, float]
+    answer: str = "malignant"
+    asked: list[str | None] = field(default_factory=list)
+
+    def read(self, scan: Scan, target: str | None = None) -> Any:
+        self.asked.append(target)
+        shown = target or self.answer
+        return SimpleNamespace(
+            probabilities=self.probabilities,
+            heat_class=shown,
+            heat=lambda: self.heat(scan, shown),
+            lesion_map=lambda: self.lesion(scan),
+        )
+
+
+def _at(row: int, column: int) -> np.ndarray:
+    values = np.zeros((40, 60), np.float32)
+    values[row, column] = 1
+    return values
+
+
+def _box(top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    values = np.zeros((40, 60), np.float32)
+    values[top:bottom, left:right] = 0.5
+    return values
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Row:
+    image = write_png(tmp_path / "images/malignant/a.png", np.full((40, 60), 90, np.uint8))
+    truth = (_box(10, 20, 10, 30) > 0).astype(np.uint8) * 255
+    mask = write_png(tmp_path / "masks/malignant/a.png", truth)
+    return Row(image, mask, "malignant", "val", "ward", "case1", "scanner")
+
+
+def _reader(p: float = 0.7, **changes: Any) -> FakeReader:
+    given: dict[str, Any] = {
+        "lesion": lambda _scan: _box(10, 20, 20, 40),
+        "heat": lambda _scan, _target: _at(15, 15),
+        "probabilities": {"normal": (1 - p) / 4, "benign": 3 * (1 - p) / 4, "malignant": p},
+    }
+    return FakeReader(**(given | changes))
+
+
+def test_overlap_is_counted_at_native_size_from_one_half(row: Row) -> None:
+    found = score([row], _reader(), LABELS, "malignant")
+    # Two boxes of 200 pixels that share 100.
+    assert found.dice[0] == pytest.approx(0.5)
+    assert found.iou[0] == pytest.approx(1 / 3)
+    assert found.truth.tolist() == [2]
+    assert found.group.tolist() == ["ward/case1"]
+    np.testing.assert_allclose(found.probabilities, [[0.075, 0.225, 0.7]])
+
+
+def test_peaks_are_looked_for_where_the_lesion_is(row: Row) -> None:
+    inside = _reader(lesion=lambda _scan: _at(12, 12), heat=lambda *_: _at(19, 29))
+    outside = _reader(lesion=lambda _scan: _at(20, 12), heat=lambda *_: _at(19, 30))
+    both = [score([row], reader, LABELS, "malignant") for reader in (inside, outside)]
+    assert [found.mask_peak[0] for found in both] == [1, 0]
+    assert [found.cam_pointing[0] for found in both] == [1, 0]
+
+
+def test_heat_that_is_nowhere_is_a_miss(row: Row) -> None:
+    everywhere = write_png(row.mask or Path(), np.full((40, 60), 255, np.uint8))
+    assert everywhere.is_file()
+    found = score([row], _reader(heat=lambda *_: np.zeros((40, 60))), LABELS, "malignant")
+    assert found.cam_pointing[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("p", "answer", "wanted"),
+    [
+        (0.5, "malignant", [None]),
+        (0.5, "benign", [None, "malignant"]),
+        # Flagged at a low operating point, and yet benign is likelier than not.
+        (0.49, "malignant", [None, "benign"]),
+    ],
+)
+def test_the_heat_judged_is_that_of_the_predicted_class(
+    row: Row, p: float, answer: str, wanted: list[str | None]
+) -> None:
+    reader = _reader(p, answer=answer)
+    score([row], reader, LABELS, "malignant")
+    assert reader.asked == wanted
+
+
+def test_a_scan_without_lesion_has_no_overlap(row: Row) -> None:
+    assert row.mask is not None
+    row.mask.unlink()
+    plain = Row(row.image, None, "normal", "val", "ward", "case2", "scanner")
+    found = score([plain], _reader(), LABELS, "malignant")
+    for values in (found.dice, found.iou, found.mask_peak, found.cam_pointing):
+        assert np.isnan(values).all()
+    assert found.truth.tolist() == [0]
+
+
+def test_a_model_without_map_is_judged_by_its_classes_only(row: Row) -> None:
+    report = figures(score([row], _reader(lesion=lambda _scan: None), LABELS, "malignant"))
+    assert "dice_mean" not in report
+    assert "mask_peak" not in report
+    assert report["cam_pointing"]["value"] == 1
+
+
+def test_refused_scans_are_counted(row: Row, tmp_path: Path) -> None:
+    broken = tmp_path / "images/malignant/b.png"
+    broken.write_bytes(row.image.read_bytes()[:60])
+    unreadable = Row(broken, None, "malignant", "val", "ward", "case2", "")
+    done: list[int] = []
+    found = score([unreadable, row], _reader(), LABELS, "malignant", done.append)
+    assert (found.refused, len(found.truth), done) == (1, 1, [1, 2])
+
+    def refuses(_scan: Scan) -> np.ndarray:
+        raise PredictionFailed("no answer")
+
+    report = figures(score([row, row], _reader(lesion=refuses), LABELS, "malignant"))
+    assert report == {"n": 0, "refused": 2, "labels": list(LABELS), "positive": "malignant"}
+
+
+def test_an_outline_that_cannot_be_used_is_no_refusal(row: Row) -> None:
+    assert row.mask is not None
+    write_png(row.mask, np.zeros((40, 61), np.uint8))
+    with pytest.raises(DatasetError, match="another size"):
+        score([row], _reader(), LABELS, "malignant")
+
+
+def test_the_headline_figures_are_those_worked_out_by_hand() -> None:
+    # Flagged from .5: two cancers found, one missed, one false alarm, one passed.
+    report = figures(
+        scored(
+            [0.9, 0.5, 0.2, 0.6, 0.1],
+            [True, True, True, False, False],
+            dice=[0.9, 0.6, 0.3, np.nan, np.nan],
+            iou=[0.8, 0.4, 0.3, np.nan, np.nan],
+            mask_peak=[1, 1, 0, np.nan, np.nan],
+            cam_pointing=[1, 0, 0, np.nan, np.nan],
+        )
+    )
+    wanted = {
+        "accuracy": 3 / 5,
+        "balanced_accuracy": (2 / 3 + 1 / 2) / 2,
+        "precision": 2 / 3,
+        "recall": 2 / 3,
+        "specificity": 1 / 2,
+        "f1": 2 / 3,
+        # Of the six pairs the cancer scores higher in (.9, both), (.5, .1), (.2, .1).
+        "roc_auc": 4 / 6,
+        # A third of recall each at precision 1, 2/3 and 3/4.
+        "pr_auc": (1 + 2 / 3 + 3 / 4) / 3,
+        "brier": (0.01 + 0.25 + 0.64 + 0.36 + 0.01) / 5,
+        "ece": (0.1 + 0.5 + 0.8 + 0.6 + 0.1) / 5,
+        "dice_mean": 0.6,
+        "dice_median": 0.6,
+        "iou_mean": 0.5,
+        "mask_peak": 2 / 3,
+        "cam_pointing": 1 / 3,
+    }
+    assert set(wanted) == KEYS
+    assert {name: report[name]["value"] for name in KEYS} == pytest.approx(wanted)
+    assert (report["n"], report["refused"], report["labels"], report["positive"]) == (
+        5,
+        0,
+        list(LABELS),
+        "malignant",
+    )
+
+
+def test_calibration_error_is_the_gap_per_bin() -> None:
+    # [.1, .2): mean .15, none positive; [.9, 1]: mean .95, half positive.
+    p, positive = np.array([0.12, 0.18, 0.9, 1.0]), np.array([False, False, True, False])
+    assert expected_calibration_error(p, positive) == pytest.approx(0.5 * 0.15 + 0.5 * 0.45)
+    assert expected_calibration_error(np.array([0.0, 1.0]), np.array([False, True])) == 0
+
+
+def test_every_interval_holds_its_value() -> None:
+    rng = np.random.default_rng(11)
+    p = rng.random(120)
+    # Perfectly calibrated, where resampling overstates the calibration error most.
+    positive = rng.random(120) < p
+    report = figures(scored(p, positive, dice=rng.random(120)))
+    for name in set(report) & KEYS:
+        assert report[name]["low"] <= report[name]["value"] <= report[name]["high"], name
+        assert np.isfinite(list(report[name].values())).all()
+    accuracy = report["accuracy"]
+    deviation = np.sqrt(accuracy["value"] * (1 - accuracy["value"]) / 120)
+    assert accuracy["high"] - accuracy["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
+def test_pictures_of_one_patient_are_no_independent_evidence() -> None:
+    rng = np.random.default_rng(2)
+    # 12 patients, half read right and half wrong, as one picture each or as 25 copies of it.
+    right = np.arange(12) % 2 == 0
+    positive = rng.permutation(12) < 6
+    p = np.where(right == positive, 0.8, 0.2)
+    single = figures(scored(p, positive))["accuracy"]
+    names = [f"patient{i}" for i in range(12) for _ in range(25)]
+    copies = figures(scored(np.repeat(p, 25), np.repeat(positive, 25), names))["accuracy"]
+    rows = figures(scored(np.repeat(p, 25), np.repeat(positive, 25)))["accuracy"]
+    assert copies == pytest.approx(single)
+    assert rows["high"] - rows["low"] < 0.4 * (copies["high"] - copies["low"])
+
+
+def test_intervals_are_the_same_every_time() -> None:
+    rng = np.random.default_rng(0)
+    data = scored(rng.random(25), np.arange(25) % 3 == 0)
+    first = figures(data)
+    assert figures(data) == first
+    assert figures(data, seed=1) != first
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_one_class_alone_gives_what_it_can(positive: bool) -> None:
+    report = figures(scored([0.7, 0.2, 0.6], [positive] * 3))
+    assert "roc_auc" not in report
+    assert "balanced_accuracy" not in report
+    assert ("recall" in report, "pr_auc" in report) == (positive, positive)
+    assert ("specificity" in report) == (not positive)
+    assert report["accuracy"]["value"] == pytest.approx(2 / 3 if positive else 1 / 3)
+
+
+def test_a_model_that_never_flags_has_no_precision() -> None:
+    report = figures(scored([0.1, 0.2], [True, False]))
+    assert "precision" not in report
+    assert report["recall"]["value"] == report["f1"]["value"] == 0

@@ -1,0 +1,180 @@
+"""Training: it learns, the same way every time, and goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from learning_factory import toy_arrays
+from training_process import CONFIG
+
+from core.errors import DatasetError, LearningError
+from core.learning.architectures import CLASS_LOGITS, LESION
+from core.learning.training import batches, class_loss, lesion_loss, train
+from core.model import import_tensorflow
+from core.settings import ROOT
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Run:
+    folder: Path
+    history: list[dict[str, float]]
+    weights: list[np.ndarray]
+    steps: int
+
+
+def run(folder: Path, **options: Any) -> Run:
+    history: list[dict[str, float]] = []
+    model = train(toy_arrays(), CONFIG, folder, progress=history.append, **options)
+    weights = [np.array(weight.value.numpy()) for weight in model.weights]
+    return Run(folder, history, weights, int(model.optimizer.iterations.numpy()))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    import_tensorflow()
+    return run(tmp_path_factory.mktemp("whole"), watch=toy_arrays(6))
+
+
+def _same(one: Run, other: Run) -> None:
+    for mine, theirs in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+    assert one.steps == other.steps
+
+
+@pytest.mark.slow
+def test_the_loss_goes_down(whole: Run) -> None:
+    losses = [figures["loss"] for figures in whole.history]
+    assert len(losses) == CONFIG.epochs
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.slow
+def test_what_is_watched_is_shown_and_changes_nothing(whole: Run, tmp_path: Path) -> None:
+    assert {"watch_accuracy", "watch_auc", "watch_dice"} <= set(whole.history[-1])
+    # The same seed once more, unwatched: also that one seed gives one model.
+    again = run(tmp_path)
+    _same(whole, again)
+    assert "watch_dice" not in again.history[-1]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Run, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
+    with subprocess.Popen(
+        [sys.executable, HERE / "training_process.py", tmp_path],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["1\n", "2\n"]
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    done = len(json.loads((tmp_path / "run.json").read_text())["history"])
+    # Killed while it wrote, as it might be.
+    (tmp_path / "partial.weights.h5").write_bytes(b"half a file")
+    resumed = run(tmp_path, resume=True)
+    assert done >= 2
+    assert [figures["epoch"] for figures in resumed.history] == list(range(done + 1, 5))
+    stored = json.loads((tmp_path / "run.json").read_text())["history"]
+    curves = [[figures["loss"] for figures in run] for run in (stored, whole.history)]
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+    _same(whole, resumed)
+
+
+@pytest.mark.slow
+def test_only_the_last_checkpoint_is_kept(whole: Run) -> None:
+    assert {path.name for path in whole.folder.iterdir()} == {"epoch-004.weights.h5", "run.json"}
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_trained_further(whole: Run) -> None:
+    again = run(whole.folder, resume=True)
+    assert again.history == []
+    _same(whole, again)
+
+
+@pytest.mark.slow
+def test_a_run_is_not_resumed_with_other_options(whole: Run) -> None:
+    before = (whole.folder / "run.json").read_bytes()
+    with pytest.raises(LearningError, match="other options"):
+        train(toy_arrays(), replace(CONFIG, batch=6), whole.folder, resume=True)
+    assert (whole.folder / "run.json").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["record", "weights", "no weights"])
+def test_a_broken_checkpoint_is_one_line(whole: Run, tmp_path: Path, damage: str) -> None:
+    record = (whole.folder / "run.json").read_text()
+    (tmp_path / "run.json").write_text(record[:99] if damage == "record" else record)
+    if damage == "weights":
+        (tmp_path / "epoch-004.weights.h5").write_bytes(b"half a file")
+    with pytest.raises(LearningError, match="cannot be read") as error:
+        train(toy_arrays(), CONFIG, tmp_path, resume=True)
+    assert "\n" not in str(error.value)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_a_label_without_images_is_refused(tmp_path: Path) -> None:
+    import_tensorflow()
+    arrays = toy_arrays()
+    arrays.labels[arrays.labels == 0] = 1
+    with pytest.raises(DatasetError, match="no training image"):
+        train(arrays, CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_batches_show_every_picture_once_an_epoch_and_never_the_same() -> None:
+    import_tensorflow()
+    arrays, seen = toy_arrays(), []
+    data = batches(arrays, CONFIG)
+    for _epoch in range(2):
+        labels = [data[number][1][CLASS_LOGITS] for number in range(len(data))]
+        assert np.bincount(np.concatenate(labels)).tolist() == [4, 4, 4]
+        seen.append(data[0][0])
+        data.on_epoch_end()
+    assert not np.array_equal(*seen)
+    np.testing.assert_array_equal(batches(arrays, CONFIG)[0][0], seen[0])
+    images, truth = data[0]
+    assert images.shape == truth[LESION].shape == (4, 32, 32, 1)
+
+
+def test_the_class_loss_is_the_weighted_smoothed_entropy() -> None:
+    import_tensorflow()
+    loss = class_loss(np.array([1, 2], np.float32), 0.1)
+    found = loss(np.array([0, 1]), np.array([[0, np.log(3)], [0, np.log(3)]], np.float32))
+    # Shares 1/4 and 3/4; the truth holds .95 of the weight, the other .05.
+    wanted = [
+        -(0.95 * np.log(0.25) + 0.05 * np.log(0.75)),
+        -2 * (0.95 * np.log(0.75) + 0.05 * np.log(0.25)),
+    ]
+    np.testing.assert_allclose(np.array(found), wanted, rtol=1e-5)
+
+
+def test_the_outline_loss_prefers_the_right_outline() -> None:
+    import_tensorflow()
+    truth = np.zeros((1, 32, 32, 1), np.float32)
+    truth[:, 8:24, 8:24] = 1
+    right, shifted = np.clip(truth, 0.02, 0.98), np.clip(np.roll(truth, 6, 1), 0.02, 0.98)
+    empty, full = np.full_like(truth, 0.02), np.full_like(truth, 0.98)
+    values = [float(lesion_loss(truth, p)[0]) for p in (right, shifted, empty, full)]
+    assert values[0] < 0.1
+    assert values[0] < values[1] < min(values[2:])
+    # Nothing to find: marking nothing is right, and that is finite too.
+    nothing = [float(lesion_loss(0 * truth, p)[0]) for p in (0 * truth, empty, full)]
+    assert np.isfinite(nothing).all()
+    assert nothing == sorted(nothing)

@@ -1,0 +1,20 @@
+"""A training run in a process of its own, for the test that kills it: ``… FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from learning_factory import toy_arrays
+
+from core.learning.training import TrainingConfig, train
+
+CONFIG = TrainingConfig(size=32, epochs=4, batch=4, seed=3, widths=(4, 6, 8, 8, 8))
+
+if __name__ == "__main__":
+    train(
+        toy_arrays(),
+        CONFIG,
+        Path(sys.argv[1]),
+        progress=lambda figures: print(int(figures["epoch"]), flush=True),
+    )
