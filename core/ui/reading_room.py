@@ -102,8 +102,16 @@ def _answer(item: OpenScan) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
         show_answer(prediction, item.scan.case_number)
-        with st.expander(_("Among the validation scans"), icon=":material/bar_chart:"):
-            show_scores(prediction)
+        more = st.expander(
+            _("Among the validation scans"),
+            icon=":material/bar_chart:",
+            key="scores-open",
+            on_change="rerun",
+        )
+        # Drawn only while it is open: it would be a third of the work of every slider move.
+        if more.open:
+            with more:
+                show_scores(prediction)
         return
     with st.container(border=True, key="answer"):
         st.caption(_("Case {case}").format(case=item.scan.case_number))
