@@ -178,10 +178,11 @@ def write_bundle_of(
     settings = replace(load_settings({}), var=args.out.resolve())
     reader = Predictor.load(args.task, args.version, settings=settings)
     metrics = {}
-    for source in sorted({row.source for row in watched}):
+    metrics["val"] = figures(score(watched, reader, config.labels, _POSITIVE))
+    sources = sorted({row.source for row in watched})
+    for source in sources if len(sources) > 1 else []:
         part = [row for row in watched if row.source == source]
         metrics[f"{source} val"] = figures(score(part, reader, config.labels, _POSITIVE))
-    metrics["val"] = figures(score(watched, reader, config.labels, _POSITIVE))
     write_bundle(
         folder, folder / "model.keras", replace(card, metrics=metrics), reference, replace=True
     )

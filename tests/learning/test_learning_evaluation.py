@@ -14,7 +14,13 @@ from learning_factory import LABELS, write_png
 
 from core.errors import DatasetError, PredictionFailed
 from core.learning.dataset import Row
-from core.learning.evaluation import Scored, expected_calibration_error, figures, score
+from core.learning.evaluation import (
+    Scored,
+    expected_calibration_error,
+    figures,
+    ranking_figures,
+    score,
+)
 from core.scan import Scan
 
 KEYS = {
@@ -228,6 +234,19 @@ def test_calibration_error_is_the_gap_per_bin() -> None:
     p, positive = np.array([0.12, 0.18, 0.9, 1.0]), np.array([False, False, True, False])
     assert expected_calibration_error(p, positive) == pytest.approx(0.5 * 0.15 + 0.5 * 0.45)
     assert expected_calibration_error(np.array([0.0, 1.0]), np.array([False, True])) == 0
+
+
+@pytest.mark.parametrize("digits", [1, 2, 12])
+def test_ranking_figures_are_those_of_scikit_learn(digits: int) -> None:
+    from sklearn import metrics
+
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        positive = np.arange(40) % 4 == 0
+        # Rounded, so that scores tie within and across the two kinds.
+        p = np.round(np.clip(rng.normal(np.where(positive, 0.6, 0.4), 0.2), 0, 1), digits)
+        wanted = metrics.roc_auc_score(positive, p), metrics.average_precision_score(positive, p)
+        assert ranking_figures(p, positive) == pytest.approx(wanted)
 
 
 def test_every_interval_holds_its_value() -> None:

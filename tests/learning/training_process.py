@@ -9,11 +9,13 @@ from learning_factory import toy_arrays
 
 from core.learning.training import TrainingConfig, train
 
-CONFIG = TrainingConfig(size=32, epochs=4, batch=4, seed=3, widths=(4, 6, 8, 8, 8))
+CONFIG = TrainingConfig(
+    size=32, epochs=6, batch=4, learning_rate=4e-3, seed=3, widths=(4, 6, 8, 8, 8)
+)
 
 if __name__ == "__main__":
     train(
-        toy_arrays(),
+        toy_arrays(24),
         CONFIG,
         Path(sys.argv[1]),
         progress=lambda figures: print(int(figures["epoch"]), flush=True),
