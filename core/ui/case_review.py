@@ -144,6 +144,9 @@ def _decide(case: CaseView, revealed: Revealed, version: int, person: Person) ->
 
 
 def _comment(case: CaseView, revealed: Revealed, person: Person) -> None:
+    if st.session_state.pop("review-comment-sent", False):
+        # Set and not deleted: a browser keeps what was typed unless it is told otherwise.
+        st.session_state["review-comment"] = ""
     text = st.text_area(
         _("Add a comment (no patient names)"), max_chars=4000, key="review-comment", height=80
     )
@@ -151,7 +154,7 @@ def _comment(case: CaseView, revealed: Revealed, person: Person) -> None:
         key = _key(person, case.case_number, "comment", revealed.version, {"comment": text})
         _step(
             lambda: add_comment(service.store(), person, case.case_number, text, key),
-            clear="review-comment",
+            then="review-comment-sent",
         )
 
 
@@ -182,8 +185,8 @@ def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str
     return draft
 
 
-def _step(action: Callable[[], object], clear: str | None = None) -> None:
-    """Do one step of the review; show the case as it is afterwards."""
+def _step(action: Callable[[], object], then: str | None = None) -> None:
+    """Do one step of the review; show the case as it is afterwards, with ``then`` noted."""
     try:
         action()
     except StateConflict as error:
@@ -194,8 +197,10 @@ def _step(action: Callable[[], object], clear: str | None = None) -> None:
         st.caption(_("Nothing was saved. What you entered is still here."))
         return
     for key in [str(k) for k in st.session_state]:
-        if key.startswith("review-seen-") or key == clear:
+        if key.startswith("review-seen-"):
             del st.session_state[key]
+    if then is not None:
+        st.session_state[then] = True
     st.toast(_("Saved."), icon=":material/check_circle:")
     st.rerun()
 
