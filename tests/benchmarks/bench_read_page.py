@@ -23,9 +23,9 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser"), str(ROOT / "tests" / "model")]
-from browser_kit import ARGUMENTS, CHROMIUM, serving, watch
+from browser_kit import ARGUMENTS, CHROMIUM, serving, watch  # noqa: E402
 
-from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom
+from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom  # noqa: E402
 
 LIMITS = {"kilobytes": 40.0, "milliseconds": 200.0}
 #: The first moves warm the server up and do not count.

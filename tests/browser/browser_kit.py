@@ -36,11 +36,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def serving(
+@dataclass
+class Server:
+    """A server of the test's own: its address, its process and its log."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(20)
+
+
+def start_server(
     script: str, var: Path, *, wait: float = 60.0, options: tuple[str, ...] = ()
-) -> Iterator[str]:
-    """Run ``streamlit run script`` on a free port of its own; give its address once it answers."""
+) -> Server:
+    """Run ``streamlit run script`` on a free port of its own until it answers."""
     port = free_port()
     var.mkdir(parents=True, exist_ok=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}
@@ -50,17 +66,26 @@ def serving(
     command += ["--server.headless", "true", "--server.address", "127.0.0.1", *options]
     log = var / "server.log"
     with log.open("wb") as sink:
-        server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=sink)
-        try:
-            _wait_until_healthy(server, f"http://127.0.0.1:{port}", log, wait, options)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(20)
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=sink)
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        _wait_until_healthy(process, server.address, log, wait, options)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+@contextmanager
+def serving(
+    script: str, var: Path, *, wait: float = 60.0, options: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Run ``streamlit run script`` for a while; give its address once it answers."""
+    server = start_server(script, var, wait=wait, options=options)
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 def _wait_until_healthy(
@@ -101,7 +126,7 @@ def watch(page: Any) -> Watched:
 
     def said(message: Any) -> None:
         if message.type == "error":
-            watched.errors.append(message.text)
+            watched.errors.append(f"{message.text} [{message.location.get('url', '')}]")
 
     def count(frame: bytes | str) -> None:
         watched.received += len(frame)

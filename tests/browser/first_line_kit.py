@@ -1,0 +1,149 @@
+"""The steps of the first line as a person takes them, for the browser tests."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_kit import Watched
+
+from core.scan import LesionSpec, PhantomSpec, Scan, encode_png, make_phantom, read_scan
+
+CASE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}")
+#: Something no page says by itself, to look for where it must not be.
+COMMENT = "Xylophone shadow at nine o'clock"
+
+
+def uploaded(scan: Scan) -> Scan:
+    """Return the scan as the app sees it: a PNG carries no scale."""
+    return read_scan(encode_png(scan))
+
+
+def phantom(seed: int, width: int = 360, height: int = 320) -> Scan:
+    return make_phantom(PhantomSpec(width, height, lesion=LesionSpec()), seed).scan
+
+
+def picture(scan: Scan, name: str = "scan.png") -> dict[str, Any]:
+    return {"name": name, "mimeType": "image/png", "buffer": encode_png(scan)}
+
+
+def until(page: Any, true: Callable[[], bool], what: str = "it") -> None:
+    for _ in range(450):
+        if true():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"{what} did not happen")
+
+
+def idle(page: Any) -> None:
+    """Wait until no script runs: a button of the run before is about to be replaced."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def sign_in(page: Any, role: str) -> None:
+    page.get_by_role("button", name=f"Go on as {role}").click()
+    page.get_by_role("button", name="Change role").wait_for(state="attached")
+
+
+def upload(page: Any, *files: dict[str, Any]) -> None:
+    page.locator("input[type=file]").set_input_files(list(files))
+
+
+def wait_for_answer(page: Any) -> str:
+    """Wait for the model's answer with everything around it; return the case number."""
+    answer = page.get_by_text("AI result · case")
+    answer.wait_for()
+    page.locator("path.outline[d^=M]").wait_for(state="attached")
+    page.get_by_role("button", name="Send feedback").wait_for()
+    idle(page)
+    found = CASE.search(answer.inner_text())
+    assert found
+    return found.group()
+
+
+def read_a_scan(page: Any, scan: Scan) -> str:
+    sign_in(page, "Clinician")
+    upload(page, picture(scan))
+    return wait_for_answer(page)
+
+
+def outline(page: Any) -> str:
+    return str(page.locator("path.outline").get_attribute("d"))
+
+
+def move_threshold(page: Any, key: str = "ArrowLeft") -> None:
+    before = outline(page)
+    page.get_by_role("slider", name="Threshold").press(key)
+    until(page, lambda: outline(page) != before, "a change of the outline")
+
+
+def draw_region(page: Any, radius: float = 40) -> None:
+    page.get_by_role("button", name="Draw a region").click()
+    pane = page.locator(".pane").last
+    pane.scroll_into_view_if_needed()
+    box = pane.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + radius, y)
+    page.mouse.down()
+    for step in range(1, 33):
+        page.mouse.move(x + radius * math.cos(step / 5), y + radius * math.sin(step / 5))
+    page.mouse.up()
+    page.get_by_text("1 corrected region drawn").wait_for()
+
+
+def choose(page: Any, group: str, name: str | re.Pattern[str]) -> None:
+    option = page.get_by_role("radiogroup", name=group).get_by_role("radio", name=name)
+    option.click()
+    until(page, option.is_checked, f"choosing “{name}”")
+
+
+def fill_in(page: Any) -> None:
+    choose(page, "The AI's result", "Reject")
+    choose(page, "Your own label", "benign")
+    choose(page, "What your label rests on", "Biopsy")
+    choose(page, "How sure you are", re.compile("^4"))
+    page.get_by_role("button", name="Wrong class").click()
+    choose(page, "How soon somebody should look", "Urgent")
+    page.get_by_role("textbox", name="Comment").fill(COMMENT)
+
+
+def receipt(page: Any) -> Any:
+    return page.get_by_text(re.compile("aved: (your|this very) feedback"))
+
+
+def entries(var: Path) -> int:
+    """Count what was stored, past the app."""
+    with closing(sqlite3.connect(f"file:{var / 'overread.db'}?mode=ro", uri=True)) as database:
+        return int(database.execute("SELECT count(*) FROM feedback").fetchone()[0])
+
+
+def whole_dom(page: Any) -> str:
+    """Return the document with everything in shadow roots."""
+    inside = page.evaluate(
+        """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot)
+          .filter(Boolean).map((root) => root.innerHTML).join("\\n")"""
+    )
+    return str(page.content()) + str(inside)
+
+
+def listen(page: Any) -> list[bytes]:
+    """Collect what the server sends from the next connection on."""
+    frames: list[bytes] = []
+
+    def keep(frame: bytes | str) -> None:
+        frames.append(frame.encode() if isinstance(frame, str) else frame)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", keep))
+    return frames
+
+
+def strangers(watched: Watched, address: str) -> list[str]:
+    """Return requests that went anywhere but to our own server."""
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    return [url for url in watched.requests if not url.startswith(own)]
