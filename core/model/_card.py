@@ -15,6 +15,7 @@ from core.text import _
 
 FORMAT = 1
 TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+LABEL = re.compile(r"\w(?:[\w ./()+-]{0,38}[\w)+])?")
 VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}")
 
 
@@ -83,7 +84,10 @@ class Prevalence:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A data set the weights were learned from; ``digest`` is the SHA-256 of its manifest."""
+    """A data set the weights were learned from; ``digest`` is the SHA-256 of its rows.
+
+    Over images, masks and labels in a fixed order: see ``core.learning.dataset.fingerprint``.
+    """
 
     name: str
     digest: str
@@ -314,6 +318,9 @@ def _check(card: Card) -> None:
         raise invalid(_("version must be numbers with dots between them"))
     if len(card.labels) < 2 or not all(card.labels) or len(set(card.labels)) != len(card.labels):
         raise invalid(_("labels must be two or more different names"))
+    if not all(LABEL.fullmatch(label) for label in card.labels):
+        # Labels stand on every page, where other characters would be taken for markup.
+        raise invalid(_("labels must be plain names of at most 40 letters, digits and spaces"))
     if card.positive not in card.labels:
         raise invalid(_("positive is not one of the labels"))
     if card.outputs.logits and card.outputs.probabilities:

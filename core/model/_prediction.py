@@ -36,6 +36,8 @@ class Prediction:
         likeliest other label.
     interval
         How often validation scans that scored alike were positive; None without any.
+    calibrated
+        Whether the card has a calibration; without one the probabilities are the network's own.
     prevalence
         Share of positives the calibration holds for; None where it is not known.
     heat_class
@@ -60,6 +62,7 @@ class Prediction:
     flagged: bool
     answer: str
     interval: Interval | None
+    calibrated: bool
     prevalence: float | None
     heat_class: str
     has_lesion_map: bool

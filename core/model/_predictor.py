@@ -144,6 +144,7 @@ class Predictor:
             interval=score_interval(
                 probability, reference.validation_scores, reference.validation_positive
             ),
+            calibrated=card.calibration.method != "none",
             prevalence=None if card.prevalence is None else card.prevalence.positive,
             heat_class=card.labels[int(found.explained[0])],
             has_lesion_map=self._network.has_lesion_map,

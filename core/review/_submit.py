@@ -37,7 +37,9 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
         Who sends; needs ``SEND_FEEDBACK``.
     feedback
         The form. The same form under the same key is saved once, however often and from however
-        many threads it is sent.
+        many threads it is sent. So is a form that says the same as this person's latest entry on
+        this image, unless the case has been closed since: after a reload nobody has the key any
+        more. Saying something else and then the first thing again makes three entries.
 
     Raises
     ------
@@ -69,6 +71,9 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
         saved = _saved(connection, feedback.submission_key)
         if saved is not None:
             return _repeated(saved, mark)
+        latest = _latest(connection, person, digest)
+        if latest is not None and latest.fingerprint == mark and state is not CaseState.CLOSED:
+            return _repeated(latest, mark)
         read_id = None if feedback.ai is None else _rows.add_read(connection, feedback.ai, now)
         feedback_id = _rows.add_feedback(
             connection, person, feedback, read_id=read_id, mark=mark, at=now
@@ -153,6 +158,17 @@ def _saved(connection: Connection, key: str) -> _rows.AnyRow | None:
         select(feedback.c.id, feedback.c.fingerprint, feedback.c.submitted_at, images.c.case_number)
         .join(images, images.c.digest == feedback.c.image_digest)
         .where(feedback.c.submission_key == key)
+    ).first()
+
+
+def _latest(connection: Connection, person: Person, digest: str) -> _rows.AnyRow | None:
+    feedback, images = schema.feedback, schema.images
+    return connection.execute(
+        select(feedback.c.id, feedback.c.fingerprint, feedback.c.submitted_at, images.c.case_number)
+        .join(images, images.c.digest == feedback.c.image_digest)
+        .where(feedback.c.person_id == person.id, feedback.c.image_digest == digest)
+        .order_by(feedback.c.id.desc())
+        .limit(1)
     ).first()
 
 

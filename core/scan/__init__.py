@@ -7,6 +7,7 @@ scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for t
 
 from __future__ import annotations
 
+from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
@@ -14,12 +15,14 @@ from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
 from core.scan.samples import Sample, list_samples, open_sample
 
 __all__ = [
+    "Doubt",
     "LesionSpec",
     "Phantom",
     "PhantomSpec",
     "Sample",
     "Scan",
     "case_number",
+    "doubts",
     "encode_png",
     "list_samples",
     "make_phantom",

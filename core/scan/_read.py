@@ -16,6 +16,8 @@ from core.text import _
 FORMATS: tuple[Format, ...] = (PNG, JPEG)
 #: Fewest pixels per side: below this there is nothing to read.
 SMALLEST_SIDE = 32
+#: Most pixels per side: what 16-bit coordinates of outlines and the viewer can hold, halved.
+LARGEST_SIDE = 16_384
 
 
 def readable_formats() -> tuple[str, ...]:
@@ -64,6 +66,13 @@ def read_scan(data: bytes, name: str = "", *, settings: Settings | None = None) 
                 "This image has more than {limit} million pixels. "
                 "Export it at the scanner's own resolution."
             ).format(limit=f"{limits.max_pixels / 1_000_000:g}")
+        )
+    if max(opened.width, opened.height) > LARGEST_SIDE:
+        raise TooManyPixels(
+            _(
+                "This image is longer than {side} pixels on one side. "
+                "Export a single image of the scan."
+            ).format(side=LARGEST_SIDE)
         )
     if min(opened.width, opened.height) < SMALLEST_SIDE:
         raise TooSmall(

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.model import Prediction, shift_prior
+from core.model import OperatingPoint, Prediction, shift_prior
+from core.scan import Doubt, Scan, doubts
 from core.text import _
-from core.ui.wording import answer_title, class_name, percent, point_name
+from core.ui.wording import answer_title, apart, class_name, percent, point_name
 
 #: A screening-like prevalence, to show how much the same answer means elsewhere.
 _ELSEWHERE = 0.05
 
 
-def show_answer(prediction: Prediction, case_number: str) -> None:
+def show_answer(prediction: Prediction, scan: Scan) -> None:
     """Show the answer beside the image.
 
     Parameters
     ----------
     prediction
         What the model said about the scan on screen.
-    case_number
-        The scan's case number, so that nothing can be mixed up.
+    scan
+        The scan itself: its case number stands on the answer, so that nothing can be mixed up.
     """
     positive = class_name(prediction.positive)
     with st.container(border=True, gap="small", key="answer"):
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
-        st.caption(_("AI result · case {case}").format(case=case_number))
+        st.caption(_("AI result · case {case}").format(case=scan.case_number))
         st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
-        st.metric(
-            _("Probability of {label}, calibrated").format(label=positive),
-            percent(prediction.probability),
-        )
+        for doubt in doubts(scan):
+            st.warning(_doubt(doubt), icon=":material/help:")
+        calibrated = _("Probability of {label}, calibrated")
+        plain = _("Score for {label}, not calibrated")
+        shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
+        st.metric((calibrated if prediction.calibrated else plain).format(label=positive), shown)
         st.markdown("  \n".join(_evidence(prediction)))
         if not prediction.flagged:
             st.warning(
@@ -44,18 +47,47 @@ def show_answer(prediction: Prediction, case_number: str) -> None:
         ):
             share = prediction.probabilities[label]
             st.progress(min(max(share, 0.0), 1.0), f"{class_name(label)} · {percent(share)}")
+        point = prediction.operating_point
         st.caption(
-            _("{task} {version} · flags from {threshold} (operating point “{point}”)").format(
-                task=prediction.task,
-                version=prediction.version,
-                threshold=percent(prediction.operating_point.threshold),
-                point=point_name(prediction.operating_point.name),
+            _("Flags from {threshold} (“{point}”)").format(
+                threshold=threshold, point=point_name(point.name)
             )
+            + (": " + point_figures(point, positive) if point.n else "")
+            + f". {prediction.task} {prediction.version}. "
+            + _("It answers to any picture: whether this is a breast ultrasound is not checked.")
         )
+
+
+def point_figures(point: OperatingPoint, positive: str) -> str:
+    """Say what a threshold achieved on the validation scans, with 95 % intervals."""
+    return _("found {found} of the {label} validation scans, spared {spared} of the others").format(
+        found=_rate(point.sensitivity, point.sensitivity_interval),
+        spared=_rate(point.specificity, point.specificity_interval),
+        label=positive,
+    )
+
+
+def _rate(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "–"
+    spread = "" if interval is None else f" [{interval[0] * 100:.0f}–{interval[1] * 100:.0f}]"
+    return f"{value * 100:.0f}%{spread}"
+
+
+def _doubt(doubt: Doubt) -> str:
+    return {
+        Doubt.FLAT: _("This picture is almost blank: whatever the model says of it means nothing."),
+        Doubt.COLOURED: _(
+            "This picture is in colour, so hardly a B-mode ultrasound: the model was not made for "
+            "it."
+        ),
+    }[doubt]
 
 
 def _evidence(prediction: Prediction) -> list[str]:
     lines = []
+    if not prediction.calibrated:
+        lines.append(_("This model came without calibration: its score is no probability."))
     interval = prediction.interval
     if interval is not None:
         lines.append(
@@ -77,7 +109,7 @@ def _evidence(prediction: Prediction) -> list[str]:
             lines.append(_("The probability lies outside this interval: trust the interval more."))
     else:
         lines.append(_("No validation scans stand behind this number: no interval can be given."))
-    if prediction.prevalence is not None:
+    if prediction.prevalence is not None and prediction.calibrated:
         elsewhere = shift_prior(prediction.probability, prediction.prevalence, _ELSEWHERE)
         lines.append(
             _(

@@ -10,10 +10,20 @@ from typing import Any
 import streamlit as st
 
 from core.errors import OverreadError, StateConflict
+from core.lesion import (
+    HeatRegionResult,
+    LesionControls,
+    LesionResult,
+    find_heat_regions,
+    find_lesions,
+)
+from core.model import Predictor
 from core.review import (
+    AIResult,
     CaseView,
     LabelDraft,
     Origin,
+    Polygon,
     Revealed,
     Urgency,
     add_comment,
@@ -23,6 +33,7 @@ from core.review import (
     reveal,
     revise_label,
 )
+from core.scan import restore_scan
 from core.text import _
 from core.trust import Person
 from core.ui import picture, service
@@ -60,8 +71,11 @@ def review_case(case_number: str, person: Person) -> None:
             return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        drawn = [p for entry in revealed.feedback for p in entry.regions] if revealed else []
-        picture.show_picture(case.png, case.image, drawn, _("Clinician"))
+        if revealed is None:
+            picture.show_picture(case.png, case.image)
+        else:
+            drawn = [polygon for entry in revealed.feedback for polygon in entry.regions]
+            _revealed_picture(case, revealed, drawn)
     with right:
         if revealed is None:
             _blind(case, person)
@@ -70,11 +84,56 @@ def review_case(case_number: str, person: Person) -> None:
 
 
 def leave() -> None:
-    """Go back to the list, letting go of the case."""
+    """Go back to the list."""
+    del st.query_params["case"]
+    st.rerun()
+
+
+def forget() -> None:
+    """Let go of what belongs to the case that was open."""
     for key in [str(k) for k in st.session_state]:
         if key.startswith("review-"):
             del st.session_state[key]
-    st.rerun()
+
+
+def _revealed_picture(case: CaseView, revealed: Revealed, drawn: list[Polygon]) -> None:
+    """Show the image with the AI's outline as it was sent, made again, and what clinicians drew."""
+    result = None
+    if revealed.reads and service.model().status().state == "ready":
+        predictor = service.model().get_predictor()
+        try:
+            result = outline_again(case, revealed.reads[-1], predictor)
+        except OverreadError as error:
+            st.caption(str(error))
+    picture.show_picture(case.png, case.image, drawn, _("Clinician"), result)
+    if result is not None:
+        st.caption(_("AI outline, unconfirmed: made again with the same model and controls."))
+    elif revealed.reads:
+        st.caption(_("The AI's outline cannot be made again here: that model is not loaded."))
+
+
+def outline_again(
+    case: CaseView, read: AIResult, predictor: Predictor
+) -> LesionResult | HeatRegionResult | None:
+    """Make a stored result's outline again, or return None where the model is another one."""
+    if predictor.bundle.digest != read.bundle_digest or read.controls is None:
+        return None
+    image = case.image
+    scan = restore_scan(
+        case.png,
+        modality=image.modality,
+        spacing=image.spacing,
+        frames=image.frames,
+        synthetic=image.synthetic,
+    )
+    if scan.digest != read.image_digest:
+        return None
+    prediction = predictor.read(scan)
+    controls = LesionControls.from_dict(read.controls)
+    surface = prediction.lesion_map()
+    if surface is None:
+        return find_heat_regions(prediction.heat(), controls)
+    return find_lesions(surface, scan.grey, controls, spacing=scan.spacing)
 
 
 def _blind(case: CaseView, person: Person) -> None:
@@ -173,6 +232,7 @@ def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str
             options,
             default=first[name],
             format_func=names,
+            wrap=True,
             key=f"review-{stage}-{name}-{case.case_number}",
         )
     draft["comment"] = st.text_area(

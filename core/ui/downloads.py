@@ -39,6 +39,15 @@ def provenance(scan: Scan, prediction: Prediction) -> dict[str, Any]:
         "operating_threshold": prediction.operating_point.threshold,
         "probability_of": prediction.positive,
         "probability": prediction.probability,
+        "calibrated": prediction.calibrated,
+        "interval_95": None
+        if prediction.interval is None
+        else {
+            "low": prediction.interval.low,
+            "high": prediction.interval.high,
+            "n": prediction.interval.n,
+            "positives": prediction.interval.positives,
+        },
         "prevalence": prediction.prevalence,
         "synthetic": scan.synthetic,
     }
@@ -68,17 +77,32 @@ def overlay_png(scan: Scan, prediction: Prediction, result: Shaped, layers: Laye
     lines = [
         f"Case {scan.case_number}" + (" - SYNTHETIC" if scan.synthetic else ""),
         f"{outline} - map cut at {result.threshold:.2f} - 1:1, {scan.width} x {scan.height} px",
+        _shape_words(result),
         f"{prediction.task} {prediction.version} ({prediction.bundle_digest[:12]})",
         _NOTICE,
     ]
-    return _png(_with_band(pixels, lines), lines)
+    about = [*lines, f"image {scan.digest}", f"bundle {prediction.bundle_digest}"]
+    return _png(_with_band(pixels, lines), about)
+
+
+def _shape_words(result: Shaped) -> str:
+    """Say how a map was shaped, in the words of the controls."""
+    c = result.controls
+    method = c.method if c.method != "hysteresis" else f"hysteresis down to {c.low:.2f}"
+    step = (
+        "no morphology"
+        if c.operation == "none"
+        else f"{c.operation} {c.kernel} {c.size} px x {c.iterations}"
+    )
+    holes = "holes filled" if c.fill_holes else "holes kept"
+    return f"{method}, {step}, {holes}, from {c.minimum_area} px, largest {c.keep_largest}"
 
 
 def mask_png(scan: Scan, prediction: Prediction, result: Shaped) -> bytes:
     """Return the mask alone at full size, 255 inside, as PNG; what it is stands in its texts."""
     kind = "AI outline, unconfirmed" if isinstance(result, LesionResult) else "heat region"
     about = [
-        f"Case {scan.case_number}",
+        f"Case {scan.case_number}; image {scan.digest}",
         f"{kind}; controls {result.controls.to_dict()}; map cut at {result.threshold:.4f}",
         f"{prediction.task} {prediction.version} {prediction.bundle_digest}",
         _NOTICE,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
-from core.errors import OverreadError, ReviewError
-from core.lesion import LesionResult
+from core.errors import LesionError, OverreadError, ReviewError
+from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
 from core.review import (
     DEFAULT_LABELS,
@@ -27,7 +26,7 @@ from core.scan import encode_png
 from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
-from core.ui.reading_list import OpenScan
+from core.ui.reading_list import OpenScan, ReadingList, reading_list
 from core.ui.shaping import shaped
 from core.ui.wording import (
     class_name,
@@ -61,8 +60,13 @@ def feedback_form(item: OpenScan, person: Person) -> None:
     person
         Who sends it; whether they may is checked again where it is stored.
     """
+    keep_comments(reading_list())
     st.subheader(_("Your feedback · case {case}").format(case=item.scan.case_number), anchor=False)
     labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
+    if item.drafts.get("label") not in (None, *labels):
+        # Chosen while the model, whose classes are others, was still starting.
+        del item.drafts["label"]
+        st.session_state.pop(_key(item, "label"), None)
     left, right = st.columns([5, 6], gap="medium")
     with left:
         if item.prediction is not None:
@@ -80,11 +84,18 @@ def feedback_form(item: OpenScan, person: Person) -> None:
             list(Problem),
             format_func=problem_name,
             selection_mode="multi",
+            wrap=True,
             **_state(item, "problems"),
         )
         _choice(item, "urgency", _("How soon somebody should look"), list(Urgency), urgency_name)
         st.text_area(
-            _("Comment (no patient names)"), max_chars=4000, height=90, **_state(item, "comment")
+            _("Comment (no patient names)"),
+            max_chars=4000,
+            height=90,
+            key=_state(item, "comment")["key"],
+            # It travels with the next click: a rerun of its own when the field is left would
+            # swallow the very click that left it.
+            on_change="ignore",
         )
         _outline_choice(item)
     if st.button(
@@ -98,7 +109,7 @@ def feedback_form(item: OpenScan, person: Person) -> None:
 
 
 def _choice(item: OpenScan, name: str, title: str, options: list[Any], names: Any) -> None:
-    st.segmented_control(title, options, format_func=names, **_state(item, name))
+    st.segmented_control(title, options, format_func=names, wrap=True, **_state(item, name))
 
 
 def _outline_choice(item: OpenScan) -> None:
@@ -110,21 +121,40 @@ def _outline_choice(item: OpenScan) -> None:
                 len(item.regions),
             ).format(n=len(item.regions))
         )
-    elif _has_outline(item):
+    elif _has_outline(item) and item.outline_shown:
         st.checkbox(_("I accept the AI outline as it is shown above"), **_state(item, "outline"))
     st.caption(_("To correct the outline, choose “Draw a region” above the image."))
 
 
 def _has_outline(item: OpenScan) -> bool:
-    result = shaped(item)
+    result = _outline(item)
     return isinstance(result, LesionResult) and bool(result.lesions)
+
+
+def _outline(item: OpenScan) -> LesionResult | HeatRegionResult | None:
+    try:
+        return shaped(item)
+    except LesionError:
+        # The reading room has said why there is none.
+        return None
+
+
+def keep_comments(reading: ReadingList) -> None:
+    """Take over what was typed, before anything is drawn that might not show the field again."""
+    for item in reading.scans.values():
+        typed = st.session_state.get(_key(item, "comment"))
+        if typed is not None:
+            item.drafts["comment"] = typed
+
+
+def _key(item: OpenScan, name: str) -> str:
+    key = f"feedback-{name}-{item.digest[:16]}"
+    return f"{key}-{item.withdrawn}" if name == "outline" and item.withdrawn else key
 
 
 def _state(item: OpenScan, name: str) -> dict[str, Any]:
     """Return key and callback that keep a widget's value with the scan, not with the page."""
-    key = f"feedback-{name}-{item.digest[:16]}"
-    if name == "outline" and item.withdrawn:
-        key += f"-{item.withdrawn}"
+    key = _key(item, name)
     if key not in st.session_state:
         st.session_state[key] = item.drafts.get(name, _START[name])
 
@@ -135,18 +165,39 @@ def _state(item: OpenScan, name: str) -> dict[str, Any]:
 
 
 def _send(item: OpenScan, person: Person) -> None:
+    said = _said(item)
     try:
-        feedback = _feedback(item, person)
-        item.receipt = submit_feedback(service.store(), person, feedback)
+        item.receipt = submit_feedback(service.store(), person, _feedback(item))
     except ReviewError as error:
+        item.receipt = None
         st.error(str(error), icon=":material/edit_note:")
+        return
     except OverreadError as error:
+        item.receipt = None
         st.error(
             _("Not saved: {reason} Everything you entered is still here; send it again.").format(
                 reason=error
             ),
             icon=":material/error:",
         )
+        return
+    item.sent = said
+    # The next thing said is another entry.
+    item.submission_key = uuid4().hex
+    # The strip above shows where each scan stands.
+    st.rerun()
+
+
+def has_unsent(item: OpenScan) -> bool:
+    """Tell whether something was entered or drawn that has not been sent."""
+    entered = any(item.drafts.get(name, start) != start for name, start in _START.items())
+    return (entered or bool(item.regions)) and item.sent != _said(item)
+
+
+def _said(item: OpenScan) -> str:
+    """Return everything the form says, to tell whether it has changed since it was sent."""
+    drafts = {name: item.drafts.get(name, start) for name, start in _START.items()}
+    return repr((drafts, item.regions, item.controls))
 
 
 def _receipt(item: OpenScan) -> None:
@@ -154,6 +205,14 @@ def _receipt(item: OpenScan) -> None:
     if receipt is None:
         return
     when = receipt.submitted_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    if item.sent != _said(item):
+        st.info(
+            _("Changed since it was sent on {when}; the change is not saved yet.").format(
+                when=when
+            ),
+            icon=":material/edit:",
+        )
+        return
     text = (
         _("Saved: your feedback on case {case} is in the review queue ({when}).")
         if receipt.created
@@ -162,14 +221,14 @@ def _receipt(item: OpenScan) -> None:
     st.success(text.format(case=receipt.case_number, when=when), icon=":material/check_circle:")
 
 
-def _feedback(item: OpenScan, person: Person) -> Feedback:
+def _feedback(item: OpenScan) -> Feedback:
     values = {name: item.drafts.get(name, start) for name, start in _START.items()}
     scan = item.scan
     ai = _ai(item, item.prediction) if item.prediction is not None else None
     accepted = bool(values["outline"]) and not item.regions and _has_outline(item)
     regions = tuple(tuple((float(x), float(y)) for x, y in region) for region in item.regions)
     return Feedback(
-        submission_key=_submission_key(person, item, values, ai, accepted),
+        submission_key=item.submission_key,
         image=image_facts(scan),
         png=encode_png(scan),
         task=item.prediction.task if item.prediction else service.settings().task,
@@ -179,7 +238,7 @@ def _feedback(item: OpenScan, person: Person) -> Feedback:
         # An origin says what a label rests on; without a label there is nothing to say.
         origin=values["origin"] if values["label"] else None,
         confidence=values["confidence"],
-        problems=tuple(values["problems"]),
+        problems=tuple(problem for problem in Problem if problem in values["problems"]),
         urgency=values["urgency"] or Urgency.ROUTINE,
         comment=values["comment"],
         regions=regions,
@@ -190,7 +249,7 @@ def _feedback(item: OpenScan, person: Person) -> Feedback:
 
 
 def _ai(item: OpenScan, prediction: Prediction) -> AIResult:
-    result = shaped(item)
+    result = _outline(item)
     lesions = result.lesions if isinstance(result, LesionResult) else ()
     return ai_result(
         prediction,
@@ -199,23 +258,3 @@ def _ai(item: OpenScan, prediction: Prediction) -> AIResult:
         lesion_threshold=result.threshold if result else None,
         measurements=[lesion.measurements.to_dict() for lesion in lesions],
     )
-
-
-def _submission_key(
-    person: Person, item: OpenScan, values: dict[str, Any], ai: AIResult | None, accepted: bool
-) -> str:
-    """Name a submission by what it says, so that saying it twice makes one entry.
-
-    A double click, a second tab, or a reload with the same scan uploaded again all send the same
-    content; only something different is a new entry.
-    """
-    said = {
-        "person": person.id,
-        "image": item.digest,
-        "model": ai.bundle_digest if ai else None,
-        "controls": item.controls.to_dict() if ai else None,
-        "regions": item.regions,
-        "accepted": accepted,
-        **{name: values[name] for name in _START if name != "outline"},
-    }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from core.model import WarmUp
 from core.scan import Scan, encode_png, list_samples, open_sample, thumbnail
 from core.text import _, ngettext, translated
 from core.ui import media, service
+from core.ui.feedback_form import has_unsent
 from core.ui.reading_list import OpenScan, ReadingList, read_all, take_in
 
 #: Scans the strip shows at once.
@@ -78,8 +80,8 @@ def refusals(reading: ReadingList) -> None:
             st.markdown(":material/info: " + again.format(n=reading.again))
         if reading.refused:
             title = ngettext(
-                "{n} file was not opened; the others were.",
-                "{n} files were not opened; the others were.",
+                "{n} file could not be opened:",
+                "{n} files could not be opened:",
                 len(reading.refused),
             )
             st.markdown(f":material/error: **{title.format(n=len(reading.refused))}**")
@@ -118,14 +120,22 @@ def strip(reading: ReadingList) -> None:
                 args=(1,),
             )
             st.caption(_("{at} of {n}").format(at=at + 1, n=len(order)), width="content")
-        st.button(
-            _("Close scan"),
-            icon=":material/close:",
-            key="close-scan",
-            type="tertiary",
-            on_click=reading.remove,
-            args=(order[at].digest,),
-        )
+        _close(reading, order[at])
+
+
+def _close(reading: ReadingList, item: OpenScan) -> None:
+    """Take a scan off the list; what was entered and not sent goes only when the person says so."""
+    close: dict[str, Any] = {
+        "on_click": reading.remove,
+        "args": (item.digest,),
+        "key": "close-scan",
+    }
+    if not has_unsent(item):
+        st.button(_("Close scan"), icon=":material/close:", type="tertiary", **close)
+        return
+    with st.popover(_("Close scan"), icon=":material/close:", type="tertiary"):
+        st.markdown(_("What you entered or drew on this case has not been sent."))
+        st.button(_("Close and discard it"), **close)
 
 
 def _card(reading: ReadingList, item: OpenScan) -> None:

@@ -93,20 +93,28 @@ def show_scan(
 
 
 def show_picture(
-    png: bytes, image: ImageFacts, regions: Sequence[Polygon] = (), whose: str | None = None
+    png: bytes,
+    image: ImageFacts,
+    regions: Sequence[Polygon] = (),
+    whose: str | None = None,
+    result: LesionResult | HeatRegionResult | None = None,
 ) -> None:
-    """Show a stored image as it is, with nothing over it but regions somebody drew.
+    """Show a stored image as it is, with only what this viewer may see already over it.
 
     Parameters
     ----------
     regions, whose
-        Drawn outlines and whose they are: only what this viewer may see already.
+        Drawn outlines and whose they are.
+    result
+        The AI's outline.
     """
     figure = build_figure(
         media.publish(f"case:{image.digest}", lambda: png),
         image.width,
         image.height,
-        layers=Layers(compare="overlay" if regions else "original"),
+        outlines=outlines(result),
+        layers=Layers(mask=False, compare="both" if regions or result else "original"),
+        kind="heat region" if isinstance(result, HeatRegionResult) else "lesion",
         case_number=image.case_number,
     )
     drawn = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 import streamlit as st
@@ -37,8 +38,14 @@ class OpenScan:
         What the feedback form holds so far, by field.
     receipt
         Proof of the feedback that was saved last.
+    sent
+        What the form said when it was saved last.
+    submission_key
+        Names the next submission, so that sending it twice saves it once.
     shaped
         What the controls made of the map last time, so that it is not computed twice.
+    outline_shown
+        Whether mask or outline lay over the image when it was drawn last.
     withdrawn
         How often an accepted outline gave way to another one; each time the form asks afresh.
     form_is_old
@@ -53,7 +60,10 @@ class OpenScan:
     regions: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
     drafts: dict[str, Any] = field(default_factory=dict)
     receipt: Receipt | None = None
+    sent: str | None = None
+    submission_key: str = field(default_factory=lambda: uuid4().hex)
     shaped: LesionResult | HeatRegionResult | None = None
+    outline_shown: bool = True
     withdrawn: int = 0
     form_is_old: bool = False
     _map: NDArray[np.float32] | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import LesionError
 from core.lesion import (
     HeatRegionResult,
+    LesionControls,
     LesionResult,
     measurements_csv,
     measurements_frame,
@@ -21,12 +22,12 @@ from core.lesion import (
 )
 from core.model import Prediction
 from core.text import _, ngettext
-from core.ui import downloads, picture
+from core.ui import downloads, picture, service
 from core.ui.answer import show_answer
 from core.ui.figure import Compare, Layers
 from core.ui.reading_list import OpenScan
 from core.ui.scores import show_scores
-from core.ui.shaping import shape_controls, shaped, withdraw_acceptance
+from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
 from core.ui.wording import class_name, percent
 
 _LAYERS: dict[str, Any] = {
@@ -57,12 +58,19 @@ def reading_room(item: OpenScan) -> None:
         result = None
     with left:
         layers = _layer_controls(item)
+        shown = layers.compare != "original" and (layers.contour or layers.mask)
+        if shown != item.outline_shown:
+            # The form asks whether the outline is accepted only while there is one to be seen.
+            item.outline_shown = shown
+            st.rerun()
         drawn = picture.show_scan(item, result, layers)
         if drawn is not None:
             item.regions = drawn
             withdraw_acceptance(item)
             # The feedback form stands outside this fragment and counts the regions.
             st.rerun()
+        if item.prediction is not None:
+            threshold_controls(item)
         if layers.heat and item.prediction is not None and result is not None:
             st.caption(_about_heat(item, item.prediction, result.mask))
     with right:
@@ -101,7 +109,7 @@ def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8])
 def _answer(item: OpenScan) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
-        show_answer(prediction, item.scan.case_number)
+        show_answer(prediction, item.scan)
         more = st.expander(
             _("Among the validation scans"),
             icon=":material/bar_chart:",
@@ -120,6 +128,7 @@ def _answer(item: OpenScan) -> None:
             st.write(item.problem)
             st.caption(_("The scan, your own read and the review queue go on without it."))
             if st.button(_("Try again"), icon=":material/refresh:", key="read-again"):
+                service.load_model_again()
                 item.problem = None
                 st.rerun()
         else:
@@ -151,6 +160,7 @@ def _layer_controls(item: OpenScan) -> Layers:
             list(over),
             format_func=over.__getitem__,
             selection_mode="multi",
+            wrap=True,
             label_visibility="collapsed",
             **_layer(chosen, "over"),
         )
@@ -204,6 +214,11 @@ def _below(
             + " · "
             + _("{shown} of {total} regions; map cut at {threshold}").format(
                 shown=len(result.lesions), total=result.total, threshold=f"{result.threshold:.2f}"
+            )
+            + (
+                ""
+                if item.controls == LesionControls()
+                else " · **" + _("shaped by you: not the controls it comes with") + "**"
             )
         )
         if result.lesions:

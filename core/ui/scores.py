@@ -73,7 +73,7 @@ def score_figure(positive: list[int], others: list[int], prediction: Prediction)
 
 
 def show_scores(prediction: Prediction) -> None:
-    """Show the figure, or say that the bundle holds no validation scores."""
+    """Show the figure (the dashed line is the threshold), or say that there are no scores."""
     counts = _counts(prediction.task, prediction.version, prediction.bundle_digest)
     if counts is None or not sum(counts[0]) + sum(counts[1]):
         st.caption(_("This model came without validation scores."))
@@ -83,20 +83,3 @@ def show_scores(prediction: Prediction) -> None:
         config={"displayModeBar": False, "displaylogo": False},
         key="scores",
     )
-    point = prediction.operating_point
-    if point.sensitivity is not None and point.specificity is not None and point.n:
-        st.caption(
-            _(
-                "At the threshold (dashed) this model found {found} and spared {spared} of {n} "
-                "validation scans."
-            ).format(
-                found=_rate(_("sensitivity"), point.sensitivity, point.sensitivity_interval),
-                spared=_rate(_("specificity"), point.specificity, point.specificity_interval),
-                n=point.n,
-            )
-        )
-
-
-def _rate(name: str, value: float, interval: tuple[float, float] | None) -> str:
-    spread = "" if interval is None else f" [{interval[0] * 100:.0f}–{interval[1] * 100:.0f}]"
-    return f"{name} {value * 100:.0f}%{spread}"

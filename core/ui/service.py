@@ -7,17 +7,22 @@ whichever way it was started.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.errors import SettingsError
+from core.errors import SettingsError, StoreError
 from core.model import WarmUp, warm_up
 from core.settings import Settings, load_settings
 from core.store import Store
 from core.text import _
+
+logger = logging.getLogger(__name__)
 
 
 @st.cache_resource(show_spinner=False)
@@ -50,8 +55,12 @@ def model() -> WarmUp:
     return warm_up(settings())
 
 
+#: Importing TensorFlow holds Python's lock; a browser that waits gets its first page before that.
+_HEAD_START_SECONDS = 1.5
+
+
 def start() -> None:
-    """Do what must be done before the first visitor: checks, migrations, warming the model.
+    """Do what must be done before the first visitor: checks and migrations.
 
     Raises
     ------
@@ -66,8 +75,31 @@ def start() -> None:
                 "Set server.address to 127.0.0.1, or OVERREAD_DEMO_ON_NETWORK to on."
             )
         )
-    store()
-    model()
+    keep_uploads_off_the_disk()
+    try:
+        store()
+    except StoreError as error:
+        # Reading goes on without it, and every page says that sending does not; it is tried
+        # again at each run.
+        logger.warning("Started without the database: %s", error)
+
+
+def warm_soon(loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
+    """Warm the model in the background once the first page has had a head start."""
+    return loop.call_later(_HEAD_START_SECONDS, model)
+
+
+def keep_uploads_off_the_disk() -> None:
+    """Let Starlette hold a whole upload in memory; it writes larger ones to a temporary file."""
+    limit = (int(st.get_option("server.maxUploadSize")) + 1) * 2**20
+    MultiPartParser.spool_max_size = limit
+
+
+def load_model_again() -> None:
+    """Start the model afresh if it failed: a bundle may have been repaired meanwhile."""
+    if model().status().state == "failed":
+        model.clear()
+        model()
 
 
 def stop() -> None:

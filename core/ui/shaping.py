@@ -39,35 +39,26 @@ def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
     return item.shaped
 
 
-def shape_controls(item: OpenScan) -> None:
-    """Show the controls of the scan on screen, close under its picture."""
-    _presets(item)
-    left, middle, right = st.columns([4, 5, 4], gap="medium")
-    with left:
-        _threshold(item)
-    with middle:
-        _morphology(item)
-    with right:
-        _selection(item)
-
-
-def _threshold(item: OpenScan) -> None:
+def threshold_controls(item: OpenScan) -> None:
+    """Show the threshold, straight under the picture that it changes."""
     names = {
         "fixed": _("Fixed"),
         "otsu": _("Otsu"),
         "hysteresis": _("Hysteresis"),
     }
-    st.segmented_control(
+    left, right = st.columns([2, 3], gap="medium")
+    left.segmented_control(
         _("Threshold method"),
         list(names),
         format_func=names.__getitem__,
         required=True,
+        wrap=True,
         **_state(item, "method"),
     )
     if item.controls.method != "otsu":
-        st.slider(_("Threshold"), 0.05, 0.95, step=0.01, **_state(item, "threshold"))
+        right.slider(_("Threshold"), 0.05, 0.95, step=0.01, **_state(item, "threshold"))
     if item.controls.method == "hysteresis":
-        st.slider(
+        right.slider(
             _("Grow down to"),
             0.01,
             0.95,
@@ -75,6 +66,16 @@ def _threshold(item: OpenScan) -> None:
             **_state(item, "low"),
             help=_("What touches the threshold is followed down to this value."),
         )
+
+
+def shape_controls(item: OpenScan) -> None:
+    """Show the other controls of the scan on screen."""
+    left, right = st.columns([5, 4], gap="medium")
+    with left:
+        _morphology(item)
+    with right:
+        _selection(item)
+    _presets(item)
 
 
 def _selection(item: OpenScan) -> None:
@@ -127,6 +128,7 @@ def _morphology(item: OpenScan) -> None:
         list(operations),
         format_func=operations.__getitem__,
         required=True,
+        wrap=True,
         **_state(item, "operation"),
     )
     if item.controls.operation == "none":

@@ -58,6 +58,11 @@ def run() -> None:
     )
     st.logo(str(ROOT / "assets/brand/logo.svg"), icon_image=str(ROOT / "assets/brand/mark.svg"))
     person = session.person()
+    if "reading-list" in st.session_state:
+        from core.ui.feedback_form import keep_comments
+        from core.ui.reading_list import reading_list
+
+        keep_comments(reading_list())
     page = st.navigation([_page(path) for path in pages_for(person)], position="sidebar")
     with st.sidebar:
         _sidebar(person)

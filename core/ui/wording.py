@@ -25,6 +25,15 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f}%"
 
 
+def apart(probability: float, threshold: float) -> tuple[str, str]:
+    """Return both in percent, with as many decimals as it takes to tell them apart."""
+    for decimals in range(4):
+        pair = tuple(f"{value * 100:.{decimals}f}%" for value in (probability, threshold))
+        if pair[0] != pair[1]:
+            break
+    return (percent(probability), pair[1]) if decimals == 0 else (pair[0], pair[1])
+
+
 def answer_title(prediction: Prediction) -> str:
     """Return the answer at the approved operating point in a few words."""
     positive = class_name(prediction.positive)

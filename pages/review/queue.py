@@ -12,10 +12,13 @@ from core.ui.wording import state_name, urgency_name
 _PAGE = 20
 
 person = session.signed_in(Permission.SEE_QUEUE)
-case = st.session_state.get("review-case")
-if case is not None:
+# In the address, so that the browser's back button leads to the list. A case number says nothing
+# of an answer.
+case = st.query_params.get("case")
+if case is not None and Permission.REVIEW in permissions_of(person.role):
     case_review.review_case(case, person)
     st.stop()
+case_review.forget()
 
 st.title(_("Review queue"), anchor=False)
 waiting = [CaseState.OPEN, CaseState.READ, CaseState.REVEALED]
@@ -26,6 +29,7 @@ states = first.pills(
     default=waiting,
     format_func=state_name,
     selection_mode="multi",
+    wrap=True,
     key="queue-states",
 )
 urgencies = second.pills(
@@ -34,6 +38,7 @@ urgencies = second.pills(
     default=list(Urgency),
     format_func=urgency_name,
     selection_mode="multi",
+    wrap=True,
     key="queue-urgencies",
 )
 mine = third.segmented_control(
@@ -100,5 +105,5 @@ for item in page.items:
             width="stretch",
             disabled=not may_open,
         ):
-            st.session_state["review-case"] = item.case_number
+            st.query_params["case"] = item.case_number
             st.rerun()

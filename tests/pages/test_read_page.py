@@ -49,10 +49,10 @@ def test_one_bad_file_never_stops_the_others_and_its_name_is_shown_as_plain_text
     )
     assert len(reading(clinician).scans) == 2
     assert all(item.prediction is not None for item in reading(clinician).scans.values())
-    assert "1 file was not opened" in words(clinician)
+    assert "1 file could not be opened" in words(clinician)
     assert any(str(text.value).startswith("<b>bad</b>.png: ") for text in clinician.text)
     clinician.button(key="refused-seen").click().run()
-    assert "was not opened" not in words(clinician)
+    assert "could not be opened" not in words(clinician)
 
 
 def test_the_same_scan_twice_is_one_case(clinician: AppTest) -> None:
