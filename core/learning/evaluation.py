@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError, ScanError
 from core.learning.dataset import Row, image_bytes, load_grey
-from core.model import Prediction
-from core.scan import Scan, read_scan
+from core.model import Reader
+from core.scan import read_scan
 
 _RESAMPLES = 1000
-
-
-class Reader(Protocol):
-    """Whatever reads a scan, as :class:`core.model.Predictor` does."""
-
-    def read(self, scan: Scan, target: str | None = None) -> Prediction:
-        """Read one scan."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,8 +5,7 @@ is left is outlined at the picture's resolution and measured, in pixels where no
 known. A heatmap can be shaped the same way, but gives heat regions: nothing of them is measured.
 
 Public surface: :func:`find_lesions`, :func:`find_heat_regions`, :func:`lesion_from_mask` and
-:func:`mask_from_polygon` for what a doctor draws, :func:`display_contours` for the browser, and
-the exports.
+:func:`mask_from_polygon` for what a doctor draws, and the exports.
 """
 
 from core.lesion._controls import (
@@ -17,7 +16,7 @@ from core.lesion._controls import (
     control_name,
     preset_name,
 )
-from core.lesion._drawn import display_contours, mask_from_polygon
+from core.lesion._drawn import mask_from_polygon
 from core.lesion._export import measurements_csv, measurements_frame, measurements_json
 from core.lesion._lesions import (
     HeatRegion,
@@ -41,7 +40,6 @@ __all__ = [
     "LesionResult",
     "Measurements",
     "control_name",
-    "display_contours",
     "find_heat_regions",
     "find_lesions",
     "lesion_from_mask",

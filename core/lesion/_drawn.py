@@ -1,4 +1,4 @@
-"""Outlines between the picture and the browser: the doctor's drawing in, contours out."""
+"""From the doctor's drawing to a mask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import LesionError
-from core.lesion._lesions import HeatRegionResult, LesionResult
 from core.text import _
 
 #: Most corners a drawing may have.
@@ -78,32 +77,3 @@ def _winding(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np
         # Each row occurs once per edge, so plain indexing adds up.
         turns[rows, np.clip(np.ceil(cross), 0, width).astype(np.intp)] += sign
     return np.cumsum(turns, axis=1, dtype=np.int32)[:, :width]
-
-
-def display_contours(
-    result: LesionResult | HeatRegionResult, max_regions: int = 50, tolerance: float = 0.5
-) -> tuple[list[NDArray[np.int16]], int]:
-    """Return outlines to draw, and how many are not among them.
-
-    Parameters
-    ----------
-    result
-        Lesions or heat regions.
-    max_regions
-        Most outlines returned: outer ones first, the largest first, then those of holes.
-    tolerance
-        How far a simplified outline may lie from the true one, in pixels (Douglas and Peucker).
-        For drawing only: everything is measured on the full outline.
-
-    Returns
-    -------
-    A list of (N, 2) int16 x, y (closed), and the number of outlines left out.
-    """
-    regions = result.lesions if isinstance(result, LesionResult) else result.regions
-    contours = [r.contour for r in regions]
-    contours += sorted((h for r in regions for h in r.holes), key=cv2.contourArea, reverse=True)
-    drawn = [
-        cv2.approxPolyDP(c.reshape(-1, 1, 2), tolerance, True).reshape(-1, 2).astype(np.int16)
-        for c in contours[:max_regions]
-    ]
-    return drawn, len(contours) - len(drawn) + result.holes_omitted

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import LesionError
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@")
 
 
-def measurements_frame(result: LesionResult) -> pd.DataFrame:
-    """Return one row per lesion, the largest first, with the unit in the name of what has one.
+def measurements_frame(result: LesionResult | Sequence[Lesion]) -> pd.DataFrame:
+    """Return one row per lesion, in their order, with the unit in the name of what has one.
+
+    Parameters
+    ----------
+    result
+        What was found, or lesions that were drawn.
 
     Raises
     ------
@@ -34,7 +39,8 @@ def measurements_frame(result: LesionResult) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame([_row(lesion) for lesion in _lesions(result)])
+    found = result if isinstance(result, list | tuple) else _lesions(result)
+    return pd.DataFrame([_row(lesion) for lesion in found])
 
 
 def measurements_csv(result: LesionResult, provenance: Mapping[str, Any]) -> str:
@@ -82,7 +88,7 @@ def measurements_json(result: LesionResult, provenance: Mapping[str, Any]) -> st
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _lesions(result: LesionResult) -> tuple[Lesion, ...]:
+def _lesions(result: LesionResult | Sequence[Lesion]) -> tuple[Lesion, ...]:
     if not isinstance(result, LesionResult):
         raise LesionError(_("A heat region is not a lesion and has no measurements."))
     return result.lesions

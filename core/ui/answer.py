@@ -7,6 +7,7 @@ import streamlit as st
 from core.model import OperatingPoint, Prediction, shift_prior
 from core.scan import Doubt, Scan, doubts
 from core.text import _
+from core.ui.picture import named_case
 from core.ui.wording import answer_title, apart, class_name, percent, point_name
 
 #: A screening-like prevalence, to show how much the same answer means elsewhere.
@@ -26,7 +27,7 @@ def show_answer(prediction: Prediction, scan: Scan) -> None:
     positive = class_name(prediction.positive)
     with st.container(border=True, gap="small", key="answer"):
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
-        st.caption(_("AI result · case {case}").format(case=scan.case_number))
+        named_case(scan, _("AI result · case {case}").format(case=scan.case_number))
         st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
         for doubt in doubts(scan):
             st.warning(_doubt(doubt), icon=":material/help:")
@@ -110,16 +111,22 @@ def _evidence(prediction: Prediction) -> list[str]:
     else:
         lines.append(_("No validation scans stand behind this number: no interval can be given."))
     if prediction.prevalence is not None and prediction.calibrated:
-        elsewhere = shift_prior(prediction.probability, prediction.prevalence, _ELSEWHERE)
+        study = prediction.prevalence
+        elsewhere = percent(shift_prior(prediction.probability, study, _ELSEWHERE))
+        if interval is not None:
+            bounds = (
+                shift_prior(bound, study, _ELSEWHERE) for bound in (interval.low, interval.high)
+            )
+            elsewhere += " ({}–{})".format(*map(percent, bounds))
         lines.append(
             _(
                 "Holds where {study} are {label}, as in the study; where {few} are, "
                 "the same image means **{shifted}**."
             ).format(
-                study=percent(prediction.prevalence),
+                study=percent(study),
                 few=percent(_ELSEWHERE),
                 label=class_name(prediction.positive),
-                shifted=percent(elsewhere),
+                shifted=elsewhere,
             )
         )
     else:

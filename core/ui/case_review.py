@@ -20,6 +20,7 @@ from core.lesion import (
 from core.model import Predictor
 from core.review import (
     AIResult,
+    CaseState,
     CaseView,
     LabelDraft,
     Origin,
@@ -90,9 +91,9 @@ def leave() -> None:
 
 
 def forget() -> None:
-    """Let go of what belongs to the case that was open."""
+    """Forget which state of a case was looked at: whoever opens it again looks again."""
     for key in [str(k) for k in st.session_state]:
-        if key.startswith("review-"):
+        if key.startswith("review-seen-"):
             del st.session_state[key]
 
 
@@ -138,6 +139,9 @@ def outline_again(
 
 def _blind(case: CaseView, person: Person) -> None:
     st.subheader(_("Your own read"), anchor=False)
+    if case.state is CaseState.CLOSED:
+        st.info(_("This case is settled. It opens again when new feedback on it comes in."))
+        return
     st.caption(_("The AI's answer and the clinician's are shown after your read is saved."))
     draft = _draft(case, "blind", None)
     if st.button(_("Save my read"), type="primary", key="review-save-blind", width="stretch"):
@@ -159,7 +163,11 @@ def _after(case: CaseView, revealed: Revealed, person: Person) -> None:
     version = st.session_state.setdefault(seen, revealed.version)
     if version != revealed.version:
         st.warning(_("Something new came in on this case. Look again before you decide."))
-        st.session_state[seen] = revealed.version
+
+        def looked() -> None:
+            st.session_state[seen] = revealed.version
+
+        st.button(_("I have looked at what is new"), on_click=looked, key="review-looked")
     show_revealed(revealed, case.image.digest)
     if revealed.settled is None:
         _decide(case, revealed, version, person)
@@ -234,6 +242,8 @@ def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str
             format_func=names,
             wrap=True,
             key=f"review-{stage}-{name}-{case.case_number}",
+            # Looking at the list in between loses nothing.
+            persist_state="session",
         )
     draft["comment"] = st.text_area(
         _("Reasons (no patient names)"),
@@ -241,6 +251,7 @@ def _draft(case: CaseView, stage: str, start: dict[str, Any] | None) -> dict[str
         max_chars=4000,
         height=80,
         key=f"review-{stage}-comment-{case.case_number}",
+        persist_state="session",
     )
     return draft
 

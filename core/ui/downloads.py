@@ -81,6 +81,8 @@ def overlay_png(scan: Scan, prediction: Prediction, result: Shaped, layers: Laye
         f"{prediction.task} {prediction.version} ({prediction.bundle_digest[:12]})",
         _NOTICE,
     ]
+    if layers.heat and prediction.heat_available:
+        lines.insert(3, f"Heat: Grad-CAM for {prediction.heat_class}, coarse: a check, not proof")
     about = [*lines, f"image {scan.digest}", f"bundle {prediction.bundle_digest}"]
     return _png(_with_band(pixels, lines), about)
 

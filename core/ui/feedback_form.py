@@ -26,6 +26,7 @@ from core.scan import encode_png
 from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
+from core.ui.picture import named_case
 from core.ui.reading_list import OpenScan, ReadingList, reading_list
 from core.ui.shaping import shaped
 from core.ui.wording import (
@@ -61,7 +62,8 @@ def feedback_form(item: OpenScan, person: Person) -> None:
         Who sends it; whether they may is checked again where it is stored.
     """
     keep_comments(reading_list())
-    st.subheader(_("Your feedback · case {case}").format(case=item.scan.case_number), anchor=False)
+    title = _("Your feedback · case {case}").format(case=item.scan.case_number)
+    named_case(item.scan, f"**{title}**")
     labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
     if item.drafts.get("label") not in (None, *labels):
         # Chosen while the model, whose classes are others, was still starting.

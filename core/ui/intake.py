@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,10 +9,11 @@ import streamlit as st
 
 from core.errors import OverreadError
 from core.model import WarmUp
-from core.scan import Scan, encode_png, list_samples, open_sample, thumbnail
+from core.scan import list_samples, open_sample
 from core.text import _, ngettext, translated
-from core.ui import media, service
+from core.ui import service
 from core.ui.feedback_form import has_unsent
+from core.ui.picture import small_picture
 from core.ui.reading_list import OpenScan, ReadingList, read_all, take_in
 
 #: Scans the strip shows at once.
@@ -47,7 +47,7 @@ def add_scans(reading: ReadingList) -> None:
     with st.container(horizontal=True, gap="medium", key="samples"):
         for sample in list_samples():
             with st.container(width=170, gap="xsmall", key=f"sample-card-{sample.key}"):
-                _thumbnail(
+                small_picture(
                     f"sample:{sample.key}", partial(open_sample, sample.key), sample.title, 160
                 )
                 if st.button(sample.title, key=f"sample-{sample.key}", width="stretch"):
@@ -55,15 +55,6 @@ def add_scans(reading: ReadingList) -> None:
                     reading.add(scan)
                     reading.show(scan.digest)
                     st.rerun()
-
-
-def _thumbnail(identity: str, scan: Callable[[], Scan], alt: str, size: int) -> None:
-    """Show a small picture by an address of this session's own, made when first asked for."""
-    address = media.publish(
-        f"thumbnail:{size}:{identity}", lambda: encode_png(thumbnail(scan(), size))
-    )
-    # Markdown, because st.image would take the address for a file of the server.
-    st.markdown(f"![{alt}]({address})")
 
 
 def refusals(reading: ReadingList) -> None:
@@ -148,7 +139,7 @@ def _card(reading: ReadingList, item: OpenScan) -> None:
         key=f"card-{item.digest[:16]}",
     ):
         alt = _("Thumbnail of case {case}").format(case=item.scan.case_number)
-        _thumbnail(item.digest, lambda: item.scan, alt, _THUMBNAIL)
+        small_picture(item.digest, lambda: item.scan, alt, _THUMBNAIL)
         st.button(
             f"{item.scan.case_number} · {state_of(item)}",
             key=f"show-{item.digest[:16]}",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from core.lesion import HeatRegionResult, LesionResult
 from core.review import ImageFacts, Polygon
-from core.scan import encode_png
+from core.scan import Scan, encode_png, thumbnail
+from core.text import _
 from core.ui import media, viewer
 from core.ui.downloads import heat_png
 from core.ui.figure import Figure, Layers, Outline, build_figure
@@ -123,3 +125,20 @@ def show_picture(
         if (region := viewer.region_from_points(points, image.width, image.height)) is not None
     ]
     viewer.viewer(figure, key="case-viewer", regions=drawn, region_name=whose)
+
+
+def small_picture(identity: str, scan: Callable[[], Scan], alt: str, size: int) -> None:
+    """Show a thumbnail by an address of this session's own, made when first asked for."""
+    address = media.publish(
+        f"thumbnail:{size}:{identity}", lambda: encode_png(thumbnail(scan(), size))
+    )
+    # Markdown, because st.image would take the address for a file of the server.
+    st.markdown(f"![{alt}]({address})")
+
+
+def named_case(scan: Scan, title: str) -> None:
+    """Show which case this is, by number and by sight, so that nothing can be mixed up."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        alt = _("Thumbnail of case {case}").format(case=scan.case_number)
+        small_picture(scan.digest, lambda: scan, alt, 44)
+        st.markdown(title)

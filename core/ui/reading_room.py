@@ -16,6 +16,8 @@ from core.lesion import (
     HeatRegionResult,
     LesionControls,
     LesionResult,
+    lesion_from_mask,
+    mask_from_polygon,
     measurements_csv,
     measurements_frame,
     measurements_json,
@@ -106,6 +108,19 @@ def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8])
     )
 
 
+def _about_model(prediction: Prediction) -> None:
+    """Show what the model is for and its limits, in the words of its card."""
+    with st.expander(_("What this model is for, and its limits"), icon=":material/info:"):
+        predictor = service.model().get_predictor()
+        if predictor.bundle.digest != prediction.bundle_digest:
+            st.caption(_("The model has changed since this answer."))
+            return
+        # The card's own words, as plain text.
+        st.text(predictor.card.intended_use)
+        for limit in predictor.card.limits:
+            st.text("· " + limit)
+
+
 def _answer(item: OpenScan) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
@@ -120,6 +135,7 @@ def _answer(item: OpenScan) -> None:
         if more.open:
             with more:
                 show_scores(prediction)
+        _about_model(prediction)
         return
     with st.container(border=True, key="answer"):
         st.caption(_("Case {case}").format(case=item.scan.case_number))
@@ -229,7 +245,20 @@ def _below(
             )
         else:
             st.info(_("No region is left at these controls. Lower the threshold or reset."))
+    _own_regions(item)
     _downloads(item, prediction, result, layers)
+
+
+def _own_regions(item: OpenScan) -> None:
+    """Measure what the doctor drew, by the same rules as the AI's outlines."""
+    scan, size = item.scan, (item.scan.height, item.scan.width)
+    masks = [mask_from_polygon(points, size) for points in item.regions]
+    drawn = [lesion_from_mask(mask, scan.grey, spacing=scan.spacing) for mask in masks]
+    if drawn:
+        table = measurements_frame(drawn)
+        table["number"] = range(1, len(drawn) + 1)
+        st.markdown("**" + _("Your regions") + "**")
+        st.dataframe(downloads.table_on_screen(table), hide_index=True, key="own-regions")
 
 
 def _downloads(

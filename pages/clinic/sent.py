@@ -10,10 +10,13 @@ from core.trust import Permission
 from core.ui import service, session
 from core.ui.wording import state_name, urgency_name
 
+#: Entries shown; the newest come first.
+_MOST = 200
+
 person = session.signed_in(Permission.SEND_FEEDBACK)
 st.title(_("Sent feedback"), anchor=False)
 try:
-    sent = my_submissions(service.store(), person)
+    sent = my_submissions(service.store(), person, limit=_MOST)
 except OverreadError as error:
     st.error(str(error), icon=":material/error:")
     st.stop()
@@ -35,3 +38,5 @@ st.dataframe(
     hide_index=True,
     column_config={_("Sent"): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
 )
+if len(sent) == _MOST:
+    st.caption(_("The newest {n} are shown.").format(n=_MOST))

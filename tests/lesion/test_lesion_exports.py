@@ -14,7 +14,6 @@ import pytest
 from core.errors import LesionError
 from core.lesion import (
     LesionControls,
-    display_contours,
     find_heat_regions,
     find_lesions,
     lesion_from_mask,
@@ -153,51 +152,6 @@ def ragged(side: int = 300) -> np.ndarray:
     y, x = np.mgrid[:side, :side] - side / 2
     rough = cv2.GaussianBlur(rng.standard_normal((side, side)), (0, 0), 2)
     return (np.hypot(x, y) + 80 * rough < side * 0.35).astype(np.float32)
-
-
-@pytest.mark.parametrize("tolerance", [0.5, 2.0])
-def test_drawn_contours_stay_within_the_tolerance_in_16_bits(tolerance):
-    values = ragged()
-    result = find_lesions(values, np.zeros(values.shape, np.uint8), LesionControls(keep_largest=3))
-    drawn, omitted = display_contours(result, tolerance=tolerance)
-    assert omitted == 0
-    assert len(drawn) == len(result.lesions)
-    for simple, lesion in zip(drawn, result.lesions, strict=True):
-        assert simple.dtype == np.int16
-        assert simple.shape[1] == 2
-        a, b = simple.astype(float), np.roll(simple, -1, axis=0).astype(float)
-        run = b - a
-        length = np.maximum((run**2).sum(axis=1), 1e-12)
-        for point in lesion.contour:
-            t = np.clip(((point - a) * run).sum(axis=1) / length, 0, 1)
-            near = np.hypot(*(a + t[:, None] * run - point).T).min()
-            assert near <= tolerance + 1e-6
-    assert len(drawn[0]) < len(result.lesions[0].contour)
-
-
-def test_contours_that_are_not_drawn_are_counted():
-    values = np.zeros((100, 100), np.float32)
-    values[1:-1:4, 1:-1:4] = 1
-    heat = find_heat_regions(values, LesionControls(keep_largest=30))
-    drawn, omitted = display_contours(heat, max_regions=20)
-    assert (len(drawn), omitted) == (20, 10)
-
-
-def test_holes_are_drawn_after_the_outlines_and_counted_when_not():
-    values = np.ones((60, 60), np.float32)
-    values[5:-5:5, 5:-5:5] = 0
-    values[20:31, 20:31] = 0
-    result = find_lesions(values, np.zeros((60, 60), np.uint8), LesionControls(fill_holes=False))
-    drawn, omitted = display_contours(result, max_regions=3)
-    holes = len(result.lesions[0].holes) + result.holes_omitted
-    assert (len(drawn), omitted) == (3, holes - 2)
-    assert np.ptp(drawn[0], axis=0).tolist() == [59, 59]
-    assert np.ptp(drawn[1], axis=0).min() >= 10
-
-
-def test_a_picture_without_a_lesion_has_nothing_to_draw():
-    empty = find_heat_regions(np.zeros((9, 9), np.float32), LesionControls())
-    assert display_contours(empty) == ([], 0)
 
 
 def test_an_outline_handed_back_as_drawn_is_the_same_region():
