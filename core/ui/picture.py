@@ -115,7 +115,7 @@ def show_picture(
         image.width,
         image.height,
         outlines=outlines(result),
-        layers=Layers(mask=False, compare="both" if regions or result else "original"),
+        layers=Layers(mask=False, compare="overlay" if regions or result else "original"),
         kind="heat region" if isinstance(result, HeatRegionResult) else "lesion",
         case_number=image.case_number,
     )
