@@ -6,6 +6,7 @@ once per interaction as ``__main__`` with a session.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,9 @@ from core.ui.media import media_routes
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Bring the database up to date, then warm the model in the background."""
     service.start()
+    warming = service.warm_soon(asyncio.get_running_loop())
     yield
+    warming.cancel()
     service.stop()
 
 
