@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.model import OperatingPoint, Prediction, shift_prior
-from core.scan import Doubt, Scan, doubts
+from core.scan import Doubt, Scan
 from core.text import _
 from core.ui.picture import named_case
 from core.ui.wording import answer_title, apart, class_name, percent, point_name
@@ -14,7 +14,7 @@ from core.ui.wording import answer_title, apart, class_name, percent, point_name
 _ELSEWHERE = 0.05
 
 
-def show_answer(prediction: Prediction, scan: Scan) -> None:
+def show_answer(prediction: Prediction, scan: Scan, found: tuple[Doubt, ...] = ()) -> None:
     """Show the answer beside the image.
 
     Parameters
@@ -23,19 +23,27 @@ def show_answer(prediction: Prediction, scan: Scan) -> None:
         What the model said about the scan on screen.
     scan
         The scan itself: its case number stands on the answer, so that nothing can be mixed up.
+    found
+        Signs that it is no scan of the kind the model was made for; they come first.
     """
     positive = class_name(prediction.positive)
     with st.container(border=True, gap="small", key="answer"):
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
         named_case(scan, _("AI result · case {case}").format(case=scan.case_number))
-        st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
-        for doubt in doubts(scan):
+        if found:
+            st.subheader(f":material/help: {_('Hardly a breast ultrasound image')}", anchor=False)
+        else:
+            st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
+        for doubt in found:
             st.warning(_doubt(doubt), icon=":material/help:")
         calibrated = _("Probability of {label}, calibrated")
         plain = _("Score for {label}, not calibrated")
         shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
         st.metric((calibrated if prediction.calibrated else plain).format(label=positive), shown)
-        st.markdown("  \n".join(_evidence(prediction)))
+        if found:
+            st.markdown(_("No interval is given: no validation scan was like this."))
+        else:
+            st.markdown("  \n".join(_evidence(prediction)))
         if not prediction.flagged:
             st.warning(
                 _("{label} does not exclude cancer.").format(

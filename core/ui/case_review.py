@@ -70,6 +70,8 @@ def review_case(case_number: str, person: Person) -> None:
         except OverreadError as error:
             st.error(str(error), icon=":material/error:")
             return
+    if revealed is not None:
+        _unsaved_elsewhere(case)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         if revealed is None:
@@ -135,6 +137,26 @@ def outline_again(
     if surface is None:
         return find_heat_regions(prediction.heat(), controls)
     return find_lesions(surface, scan.grey, controls, spacing=scan.spacing)
+
+
+def _unsaved_elsewhere(case: CaseView) -> None:
+    """Say so when a read was to be saved here, but another window had saved one before."""
+    if not st.session_state.get("review-save-blind"):
+        return
+    entered = {
+        name: st.session_state.get(f"review-blind-{name}-{case.case_number}")
+        for name in ("label", "comment")
+    }
+    st.error(
+        _("Not saved: your own read of this case had been saved already, in another window."),
+        icon=":material/sync_problem:",
+    )
+    st.text(
+        _("What you entered here: {label}. {comment}").format(
+            label=class_name(entered["label"]) if entered["label"] else "–",
+            comment=entered["comment"] or "",
+        )
+    )
 
 
 def _blind(case: CaseView, person: Person) -> None:

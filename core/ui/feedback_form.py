@@ -216,7 +216,7 @@ def _receipt(item: OpenScan) -> None:
         )
         return
     text = (
-        _("Saved: your feedback on case {case} is in the review queue ({when}).")
+        _("Saved: your feedback on case {case}, as you sent it at {when}, is in the review queue.")
         if receipt.created
         else _("Already saved: this very feedback on case {case} came in on {when}.")
     )

@@ -157,6 +157,8 @@ def state_of(item: OpenScan) -> str:
         return _("no AI result")
     if item.prediction is None:
         return _("waiting")
+    if item.doubts:
+        return _("doubtful")
     return _("flagged") if item.prediction.flagged else _("read")
 
 

@@ -15,7 +15,7 @@ from core.errors import ModelError, ScanError
 from core.lesion import HeatRegionResult, LesionControls, LesionResult
 from core.model import Prediction, Predictor
 from core.review import Receipt
-from core.scan import Scan, read_scan
+from core.scan import Doubt, Scan, doubts, read_scan
 from core.settings import Settings
 from core.text import _
 
@@ -28,6 +28,8 @@ class OpenScan:
 
     Attributes
     ----------
+    doubts
+        Plain signs that it is no scan of the kind the model was made for.
     prediction, problem
         The model's answer, or the one line that says why there is none.
     controls, history
@@ -53,6 +55,7 @@ class OpenScan:
     """
 
     scan: Scan
+    doubts: tuple[Doubt, ...] = ()
     prediction: Prediction | None = None
     problem: str | None = None
     controls: LesionControls = field(default_factory=LesionControls)
@@ -126,7 +129,7 @@ class ReadingList:
         if scan.digest in self.scans:
             self.again += 1
         else:
-            self.scans[scan.digest] = OpenScan(scan)
+            self.scans[scan.digest] = OpenScan(scan, doubts(scan))
         if self.current is None:
             self.current = scan.digest
 

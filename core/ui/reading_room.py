@@ -124,7 +124,7 @@ def _about_model(prediction: Prediction) -> None:
 def _answer(item: OpenScan) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
-        show_answer(prediction, item.scan)
+        show_answer(prediction, item.scan, item.doubts)
         more = st.expander(
             _("Among the validation scans"),
             icon=":material/bar_chart:",

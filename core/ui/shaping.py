@@ -137,7 +137,9 @@ def _morphology(item: OpenScan) -> None:
     left.selectbox(
         _("Kernel"), list(kernels), format_func=kernels.__getitem__, **_state(item, "kernel")
     )
-    middle.number_input(_("Size (px)"), 1, 31, step=2, **_state(item, "size"))
+    # Only odd kernels are centred on their pixel.
+    sizes = list(range(int(RANGES["size"][0]), int(RANGES["size"][1]) + 1, 2))
+    middle.selectbox(_("Size (px)"), sizes, **_state(item, "size"))
     right.number_input(_("Iterations"), 1, 10, step=1, **_state(item, "iterations"))
 
 

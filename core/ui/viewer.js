@@ -210,7 +210,7 @@ class Viewer {
     const { text, width, height } = this.data;
     const scale = this.view.scale * window.devicePixelRatio;
     const parts = [
-      `${Math.round(scale * 100)} %${this.view.fit ? ` (${text.fitted})` : ""}`,
+      `${Math.round(scale * 100)}%${this.view.fit ? ` (${text.fitted})` : ""}`,
       `${width} × ${height} px`,
       this.view.scale >= 3 ? text.sharp : text.smooth,
       ...(this.data.note ? [this.data.note] : []),
