@@ -31,7 +31,7 @@ def show_answer(prediction: Prediction, scan: Scan, found: tuple[Doubt, ...] = (
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
         named_case(scan, _("AI result · case {case}").format(case=scan.case_number))
         if found:
-            st.subheader(f":material/help: {_('Hardly a breast ultrasound image')}", anchor=False)
+            st.subheader(":material/help: " + _("Hardly a breast ultrasound image"), anchor=False)
         else:
             st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
         for doubt in found:

@@ -140,7 +140,7 @@ def _answer(item: OpenScan) -> None:
     with st.container(border=True, key="answer"):
         st.caption(_("Case {case}").format(case=item.scan.case_number))
         if item.problem:
-            st.subheader(f":material/cloud_off: {_('No AI result')}", anchor=False)
+            st.subheader(":material/cloud_off: " + _("No AI result"), anchor=False)
             st.write(item.problem)
             st.caption(_("The scan, your own read and the review queue go on without it."))
             if st.button(_("Try again"), icon=":material/refresh:", key="read-again"):
@@ -148,7 +148,7 @@ def _answer(item: OpenScan) -> None:
                 item.problem = None
                 st.rerun()
         else:
-            st.subheader(f":material/hourglass_top: {_('Waiting for the model')}", anchor=False)
+            st.subheader(":material/hourglass_top: " + _("Waiting for the model"), anchor=False)
 
 
 def _layer_controls(item: OpenScan) -> Layers:

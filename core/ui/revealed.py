@@ -51,7 +51,7 @@ def _feedback(entry: FeedbackEntry, digest: str) -> None:
         else:
             st.caption(_("No AI result was on screen."))
         st.markdown(
-            f"**{_('Clinician')}** · {entry.submitted_at.astimezone():%Y-%m-%d %H:%M} · "
+            "**" + _("Clinician") + f"** · {entry.submitted_at.astimezone():%Y-%m-%d %H:%M} · "
             f"{urgency_name(entry.urgency)}"
         )
         said = []

@@ -185,6 +185,19 @@ def test_every_text_can_be_found_by_the_translator():
     assert wrong == []
 
 
+def test_no_text_hides_inside_an_f_string():
+    """The extractor does not look into ``f"{_('…')}"``: such a text would stay English."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in CODE
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", None) in ("_", "ngettext")
+    ]
+    assert wrong == []
+
+
 def test_no_loop_variable_hides_the_translator():
     """``for _ in …`` in a module that translates makes a later ``_()`` fail."""
     wrong = []
