@@ -16,22 +16,24 @@ def class_name(label: str) -> str:
     }.get(label, label)
 
 
-def percent(share: float) -> str:
-    """Return a share (0..1) in whole percent, never rounded to certainty."""
-    if 0 < share < 0.01:
-        return "<1%"
-    if 0.99 < share < 1:
-        return ">99%"
-    return f"{share * 100:.0f}%"
+def percent(share: float, decimals: int = 0) -> str:
+    """Return a share (0..1) in percent, whole unless told otherwise; never rounded to certainty."""
+    value, step = share * 100, 10.0**-decimals
+    if 0 < value < step:
+        return f"<{step:.{decimals}f}%"
+    if 100 - step < value < 100:
+        return f">{100 - step:.{decimals}f}%"
+    return f"{value:.{decimals}f}%"
 
 
 def apart(probability: float, threshold: float) -> tuple[str, str]:
     """Return both in percent, with as many decimals as it takes to tell them apart."""
-    for decimals in range(4):
-        pair = tuple(f"{value * 100:.{decimals}f}%" for value in (probability, threshold))
+    most = 0 if probability == threshold else 3
+    for decimals in range(most + 1):
+        pair = percent(probability, decimals), percent(threshold, decimals)
         if pair[0] != pair[1]:
             break
-    return (percent(probability), pair[1]) if decimals == 0 else (pair[0], pair[1])
+    return pair
 
 
 def answer_title(prediction: Prediction) -> str:

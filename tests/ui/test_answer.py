@@ -1,0 +1,202 @@
+"""The numbers beside the image are the ones they claim to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_results import INTERVAL, phantom, prediction
+from numpy.typing import NDArray
+from streamlit.testing.v1 import AppTest
+
+from core.model import Interval, Prediction, Reference
+from core.scan import Doubt, Scan
+from core.ui.reading_list import OpenScan
+from core.ui.reading_room import _about_heat
+from core.ui.scores import histogram, score_figure
+from core.ui.wording import apart, percent
+
+pytestmark = pytest.mark.usefixtures("site")
+
+
+def _page(prediction, scan, found):
+    # Streamlit takes this apart and runs its body as a script.
+    from core.ui.answer import show_answer
+
+    show_answer(prediction, scan, found)
+
+
+def shown(answer: Prediction, scan: Scan, found: tuple[Doubt, ...] = ()) -> str:
+    """Return every word of the answer as a page shows it."""
+    kwargs = {"prediction": answer, "scan": scan, "found": found}
+    app = AppTest.from_function(_page, kwargs=kwargs, default_timeout=30).run()
+    assert not app.exception
+    kinds = ("subheader", "markdown", "caption", "warning")
+    parts = [str(element.value) for kind in kinds for element in app.get(kind)]
+    parts += [f"{metric.label} = {metric.value}" for metric in app.metric]
+    parts += [bar.proto.text for bar in app.get("progress")]
+    return "\n".join(parts)
+
+
+def test_the_answer_stands_with_its_own_interval_and_what_it_means_elsewhere() -> None:
+    scan = phantom()
+    said = shown(prediction(scan), scan)
+    assert f"AI result · case {scan.case_number}" in said
+    assert "Flagged: malignant" in said
+    assert "Probability of malignant, calibrated = 40%" in said
+    assert (
+        "Of 24 validation scans scored 35%–45%, 9 were malignant: 38%, 95% interval **21%–57%**."
+    ) in said
+    # By hand: odds .4/.6 at 30 %, so times (.05/.95)/(.3/.7) = .12281 where 5 % are; in the same
+    # way .21 gives .0316 and .57 gives .1400.
+    assert "Holds where 30% are malignant" in said
+    assert "where 5% are, the same image means **8% (3%–14%)**." in said
+    for bar in ("malignant · 40%", "benign · 45%", "normal · 15%"):
+        assert bar in said
+    assert (
+        "Flags from 35% (“balanced”): found 81% [70–88] of the malignant validation scans, "
+        "spared 74% [66–80] of the others"
+    ) in said
+    assert "breast-ultrasound 7.0" in said
+    assert "does not exclude cancer" not in said
+
+
+@pytest.mark.parametrize(
+    ("probability", "outside"), [(0.2099, True), (0.21, False), (0.57, False), (0.5701, True)]
+)
+def test_a_probability_outside_its_interval_says_so_and_no_other_does(
+    probability: float, outside: bool
+) -> None:
+    scan = phantom()
+    said = shown(prediction(scan, probability=probability), scan)
+    assert ("lies outside this interval" in said) is outside
+
+
+def test_an_answer_that_was_not_flagged_never_reads_as_all_clear() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, flagged=False, answer="benign", probability=0.3), scan)
+    assert "Not flagged as malignant" in said
+    assert "Benign does not exclude cancer." in said
+
+
+def test_a_score_that_nobody_calibrated_is_called_no_probability() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, calibrated=False), scan)
+    assert "Score for malignant, not calibrated = 40%" in said
+    assert "its score is no probability" in said
+    assert "Probability of" not in said
+    assert "where 5%" not in said
+    assert "The prevalence this number holds for is not known." in said
+
+
+def test_a_model_without_validation_scans_is_given_no_certainty() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, interval=None), scan)
+    assert "no interval can be given" in said
+    assert "95% interval" not in said
+    assert "the same image means **8%**." in said
+
+
+@pytest.mark.parametrize(
+    ("doubt", "words"), [(Doubt.FLAT, "almost blank"), (Doubt.COLOURED, "in colour")]
+)
+def test_a_picture_that_is_hardly_a_scan_is_doubted_before_it_is_answered(
+    doubt: Doubt, words: str
+) -> None:
+    scan = phantom()
+    said = shown(prediction(scan), scan, (doubt,))
+    assert words in said
+    assert "Hardly a breast ultrasound" in said
+    assert "Flagged: malignant" not in said
+    assert "95% interval" not in said
+    assert "almost blank" not in shown(prediction(scan), scan)
+
+
+def test_a_blank_picture_that_comes_in_is_doubted() -> None:
+    from core.ui.reading_list import ReadingList
+
+    reading = ReadingList()
+    blank = Scan.from_pixels(np.full((64, 64), 7, np.uint8))
+    reading.add(blank)
+    reading.add(phantom())
+    assert [item.doubts for item in reading.scans.values()] == [(Doubt.FLAT,), ()]
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "0%"), (1.0, "100%"), (1e-9, "<1%"), (0.0099, "<1%"), (0.01, "1%"),
+        (0.344, "34%"), (0.346, "35%"), (0.99, "99%"), (0.994, ">99%"), (1 - 1e-9, ">99%"),
+    ],
+)  # fmt: skip
+def test_a_share_is_never_rounded_to_certainty(share: float, words: str) -> None:
+    assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "words"),
+    [
+        (0.3361, 0.3396, ("33.6%", "34.0%")),
+        (0.33961, 0.33957, ("33.961%", "33.957%")),
+        (0.4, 0.35, ("40%", "35%")),
+        (0.34, 0.34, ("34%", "34%")),
+        (0.9, 0.004, ("90%", "<1%")),
+        (0.9999, 0.6, (">99%", "60%")),
+        (0.9999, 0.995, (">99.9%", "99.5%")),
+        (0.00001, 0.002, ("<0.1%", "0.2%")),
+    ],
+)
+def test_a_probability_just_below_the_threshold_does_not_look_like_it(
+    probability: float, threshold: float, words: tuple[str, str]
+) -> None:
+    assert apart(probability, threshold) == words
+
+
+def test_a_figure_counts_every_validation_scan_in_its_tenth() -> None:
+    scores = np.array([0.0, 0.05, 0.1, 0.55, 0.5999, 0.6, 0.95, 1.0], np.float32)
+    sick = np.array([False, False, True, True, False, True, True, True])
+    positive, others = histogram(Reference(scores, sick))
+    assert positive == [0, 1, 0, 0, 0, 1, 1, 0, 0, 2]
+    assert others == [2, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    figure = score_figure(positive, others, prediction(phantom()))
+    assert [list(bar.y) for bar in figure.data] == [others, positive]
+    assert [bar.name for bar in figure.data] == ["not malignant", "malignant"]
+    assert [line.x0 for line in figure.layout.shapes] == pytest.approx([40, 35])
+
+
+def about_heat(answer: Prediction, scan: Scan, mask: NDArray[np.uint8]) -> str:
+    return _about_heat(OpenScan(scan=scan, prediction=answer), answer, mask)
+
+
+def test_the_share_of_heat_in_the_outline_is_the_share_of_heat_in_the_outline() -> None:
+    scan = phantom()
+    heat = np.zeros((scan.height, scan.width), np.float32)
+    heat[10:20, 10:20] = 0.5  # 50 in all, of which the outline takes 6 rows: 30
+    heat[50, 60:80] = 1.0  # 20 in all, peak included, outside
+    mask = np.zeros((scan.height, scan.width), np.uint8)
+    mask[14:40, 5:30] = 255
+    answer = prediction(scan, heat)
+    said = about_heat(answer, scan, mask)
+    assert "“malignant”" in said
+    assert "43% of it lies inside the outline; its peak does: no." in said  # 30 of 70
+    mask[50, 60] = 255
+    assert "44% of it lies inside the outline; its peak does: yes." in about_heat(
+        answer, scan, mask
+    )
+
+
+def test_no_heat_is_not_told_as_heat_elsewhere() -> None:
+    scan = phantom()
+    mask = np.full((scan.height, scan.width), 255, np.uint8)
+    said = about_heat(prediction(scan), scan, mask)
+    assert "Nothing spoke for it" in said
+    assert "inside the outline" not in said
+    heat = np.ones((scan.height, scan.width), np.float32)
+    assert "inside the outline" not in about_heat(prediction(scan, heat), scan, 0 * mask)
+
+
+def test_an_interval_of_another_model_is_not_borrowed() -> None:
+    scan = phantom()
+    other = Interval(0.5, 0.9, 31, 22, 0.45, 0.6)
+    said = shown(prediction(scan, interval=other), scan)
+    assert "Of 31 validation scans scored 45%–60%, 22 were malignant: 71%" in said
+    assert f"**{percent(INTERVAL.low)}–" not in said
