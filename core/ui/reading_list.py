@@ -149,12 +149,12 @@ class ReadingList:
             self.show(order[min(max(at, 0), len(order) - 1)])
 
     def remove(self, digest: str) -> None:
-        """Take a scan off the list; the next one comes on screen."""
+        """Take a scan off the list; the next one comes on screen, or the one before the last."""
         order = list(self.scans)
         at = order.index(digest)
         del self.scans[digest]
         if self.current == digest:
-            rest = order[at + 1 :] or order[:at]
+            rest = order[at + 1 :] or order[:at][::-1]
             self.current = rest[0] if rest else None
 
     def forget_refusals(self) -> None:
