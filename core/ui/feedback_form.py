@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from core.errors import LesionError, OverreadError, ReviewError
+from core.errors import LesionError, OverreadError, ReviewError, StateConflict
 from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
 from core.review import (
@@ -123,7 +123,8 @@ def _outline_choice(item: OpenScan) -> None:
                 len(item.regions),
             ).format(n=len(item.regions))
         )
-    elif _has_outline(item) and item.outline_shown:
+    elif _has_outline(item) and (item.outline_shown or item.drafts.get("outline")):
+        # Offered only beside the outline itself; once ticked it stays in sight, as it is sent.
         st.checkbox(_("I accept the AI outline as it is shown above"), **_state(item, "outline"))
     st.caption(_("To correct the outline, choose “Draw a region” above the image."))
 
@@ -172,6 +173,9 @@ def _send(item: OpenScan, person: Person) -> None:
         item.receipt = submit_feedback(service.store(), person, _feedback(item))
     except ReviewError as error:
         item.receipt = None
+        if isinstance(error, StateConflict):
+            # The key names a form that did arrive, though nobody heard of it.
+            item.submission_key = uuid4().hex
         st.error(str(error), icon=":material/edit_note:")
         return
     except OverreadError as error:

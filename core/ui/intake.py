@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -116,17 +115,23 @@ def strip(reading: ReadingList) -> None:
 
 def _close(reading: ReadingList, item: OpenScan) -> None:
     """Take a scan off the list; what was entered and not sent goes only when the person says so."""
-    close: dict[str, Any] = {
-        "on_click": reading.remove,
-        "args": (item.digest,),
-        "key": "close-scan",
-    }
-    if not has_unsent(item):
-        st.button(_("Close scan"), icon=":material/close:", type="tertiary", **close)
+    if not st.button(_("Close scan"), icon=":material/close:", type="tertiary", key="close-scan"):
         return
-    with st.popover(_("Close scan"), icon=":material/close:", type="tertiary"):
-        st.markdown(_("What you entered or drew on this case has not been sent."))
-        st.button(_("Close and discard it"), **close)
+    # Asked now and not when the button was drawn: the form is a part of the page that reruns by
+    # itself, so the button may be older than what was entered since.
+    if has_unsent(item):
+        st.dialog(_("Close scan"))(_ask_before_closing)(reading, item)
+        return
+    reading.remove(item.digest)
+    st.rerun()
+
+
+def _ask_before_closing(reading: ReadingList, item: OpenScan) -> None:
+    st.markdown(_("What you entered or drew on this case has not been sent."))
+    if st.button(
+        _("Close and discard it"), on_click=reading.remove, args=(item.digest,), key="close-discard"
+    ):
+        st.rerun()
 
 
 def _card(reading: ReadingList, item: OpenScan) -> None:

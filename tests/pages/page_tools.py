@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -68,3 +69,11 @@ def words(app: AppTest) -> str:
     parts = [str(element.value) for kind in kinds for element in app.get(kind)]
     parts += [f"{metric.label} {metric.value}" for metric in app.metric]
     return "\n".join(parts)
+
+
+def viewer(app: AppTest) -> dict[str, Any]:
+    """Return what goes to the viewer on screen: what its script in the browser draws."""
+    (component,) = app.get("bidi_component")
+    data = json.loads(component.proto.json)
+    assert isinstance(data, dict)
+    return data

@@ -1,4 +1,4 @@
-"""What holds on every page: both languages and themes, what it says it is, who may open it."""
+"""What holds on every page: both languages, what it says it is, who may open it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from page_tools import QUEUE, READ, SENT, scan_bytes, shown, sign_in, upload, words
 from streamlit.testing.v1 import AppTest
 
+from core.errors import ModelError
 from core.text import use_language
 from core.ui import service
 from core.ui.service import is_loopback
@@ -17,13 +18,12 @@ PAGES = [("clinician", READ), ("clinician", SENT), ("reviewer", QUEUE), ("admini
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("code", ["en", "zh_CN"])
 @pytest.mark.parametrize(("role", "page"), PAGES)
-def test_a_page_opens_in_this_language_and_theme_with_the_notice(
-    app: AppTest, role: str, page: str, code: str, theme: str
+def test_a_page_opens_in_this_language_with_the_notice(
+    app: AppTest, role: str, page: str, code: str
 ) -> None:
-    app.context = {"theme": theme, "locale": "en-US"}
+    app.context = {"locale": "en-US"}
     app.get_by_key("language-switch").set_value(code).run()
     sign_in(app, role)
     app.switch_page(page).run()
@@ -87,6 +87,28 @@ def test_reading_goes_on_without_a_usable_model(
     app.button(key="sign-out").click().run()
     sign_in(app, "reviewer")
     assert item.scan.case_number in words(app)
+
+
+def test_trying_again_uses_a_model_that_was_brought_meanwhile(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bundle_factory
+
+    monkeypatch.setenv("OVERREAD_VAR", str(tmp_path / "site"))
+    monkeypatch.setenv("OVERREAD_TASK", "own-task")
+    st.cache_resource.clear()
+    with pytest.raises(ModelError):
+        service.model().get_predictor(timeout=120)
+    upload(sign_in(app, "clinician"), ("a.png", scan_bytes(1)))
+    assert shown(app).prediction is None
+    card = bundle_factory.lesion_card("own-task")
+    bundle_factory.write(tmp_path / "site" / "models", card=card)
+    app.button(key="read-again").click().run()
+    service.model().get_predictor(timeout=120)
+    app.run()
+    assert not app.exception
+    assert shown(app).prediction is not None
+    assert "No AI result" not in words(app)
 
 
 def test_reading_goes_on_without_a_database(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

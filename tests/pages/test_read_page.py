@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_tools import key, reading, scan_bytes, set_, shown, upload, words
+from page_tools import key, reading, scan_bytes, set_, shown, upload, viewer, words
 from streamlit.testing.v1 import AppTest
 
 from core.lesion import PRESETS, LesionControls, LesionResult
@@ -147,22 +147,59 @@ def test_controls_of_one_scan_do_not_leak_into_the_next(clinician: AppTest) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "drawn"),
     [
-        ("compare", "overlay"),
-        ("compare", "original"),
-        ("over", ["heat", "mask", "contour", "chords"]),
-        ("over", []),
-        ("heat_opacity", 0.8),
-        ("mask_opacity", 0.7),
+        ("compare", "overlay", {"compare": "overlay"}),
+        ("compare", "original", {"compare": "original"}),
+        ("over", ["contour"], {"heat": False}),
+        ("over", ["heat"], {"contour": False}),
+        ("over", ["heat", "contour", "mask"], {"maskOpacity": 0.3}),
+        ("over", ["heat", "contour", "chords"], {"chords": True}),
+        ("over", [], {"heat": False, "contour": False}),
+        ("heat_opacity", 0.8, {"heatOpacity": 0.8}),
     ],
 )
-def test_a_layer_control_changes_what_lies_over_the_image(
-    read: AppTest, name: str, value: object
+def test_a_layer_control_changes_what_lies_over_the_image_and_nothing_else(
+    read: AppTest, name: str, value: object, drawn: dict[str, object]
 ) -> None:
+    before = {"compare": "both", "heat": True, "heatOpacity": 0.4, "maskOpacity": 0,
+              "contour": True, "chords": False}  # fmt: skip
+    assert over_the_image(read) == before
     read.get_by_key(f"layer-{name}").set_value(value).run()
     assert not read.exception
-    assert read.session_state["layers"][name] == value
+    assert over_the_image(read) == before | drawn
+
+
+def test_the_mask_is_as_opaque_as_it_was_set(read: AppTest) -> None:
+    read.get_by_key("layer-mask_opacity").set_value(0.7).run()
+    assert over_the_image(read)["maskOpacity"] == 0, "a mask that is off was drawn"
+    read.get_by_key("layer-over").set_value(["mask"]).run()
+    assert over_the_image(read)["maskOpacity"] == 0.7
+
+
+def over_the_image(app: AppTest) -> dict[str, object]:
+    """Return what the viewer is told to lay over the image."""
+    told = viewer(app)
+    assert told["rings"], "there is nothing to switch on and off"
+    names = ("compare", "heatOpacity", "maskOpacity", "contour")
+    return {name: told[name] for name in names} | {
+        "heat": bool(told["heat"]),
+        "chords": bool(told["chords"]),
+    }
+
+
+def test_the_viewer_draws_the_outlines_of_the_controls_in_force(read: AppTest) -> None:
+    set_(read, "shape", "threshold", 0.05)
+    wide = viewer(read)
+    result = shown(read).shaped
+    assert isinstance(result, LesionResult)
+    assert len([label for label in wide["labels"] if label]) == len(result.lesions)
+    assert (wide["width"], wide["height"]) == (shown(read).scan.width, shown(read).scan.height)
+    set_(read, "shape", "minimum_area", 1_000_000)
+    narrow = viewer(read)
+    assert narrow["rings"] == []
+    assert narrow["image"] == wide["image"], "the picture would be fetched again"
+    assert narrow["heat"] == wide["heat"], "the heat would be fetched again"
 
 
 def test_heat_is_shown_with_how_far_it_lies_in_the_outline(read: AppTest) -> None:
