@@ -25,10 +25,12 @@ from core.errors import (
 )
 from core.review import (
     CaseState,
+    EventKind,
     Origin,
     Problem,
     Urgency,
     Verdict,
+    close_case,
     image_facts,
     list_queue,
     my_submissions,
@@ -128,6 +130,39 @@ def test_a_reload_that_reads_the_scan_again_is_still_the_same_submission(store):
     submit_feedback(store, CLINICIAN, sent)
     warm = form(submission_key=sent.submission_key, ai=ai(scan(), probability=0.7000001))
     assert not submit_feedback(store, CLINICIAN, warm).created
+
+
+def test_going_back_to_what_was_said_first_is_a_third_entry(store):
+    for comment in ("first", "second", "first"):
+        assert submit_feedback(store, CLINICIAN, form(comment=comment)).created
+    assert not submit_feedback(store, CLINICIAN, form(comment="first")).created
+    with store.reading() as connection:
+        said = connection.execute(select(schema.feedback.c.comment).order_by(schema.feedback.c.id))
+        assert list(said.scalars()) == ["first", "second", "first"]
+    assert list_queue(store, REVIEWER).items[0].feedback_count == 3
+    assert_projection_equals_history(store)
+
+
+def test_the_same_as_the_latest_is_one_entry_whoever_else_wrote_in_between(store):
+    first = submit_feedback(store, CLINICIAN, form(comment="the same"))
+    assert submit_feedback(store, COLLEAGUE, form(comment="the same")).created
+    again = submit_feedback(store, CLINICIAN, form(comment="the same"))
+    assert (again.created, again.feedback_id) == (False, first.feedback_id)
+    assert again.submitted_at == first.submitted_at
+    assert count(store, schema.feedback) == 2
+
+
+def test_the_same_feedback_after_the_case_was_settled_opens_it_again(store):
+    number = submit_feedback(store, CLINICIAN, form(comment="the same")).case_number
+    seen = revealed(store, number)
+    close_case(store, REVIEWER, number, draft(), key(), version=seen.version)
+    assert submit_feedback(store, CLINICIAN, form(comment="the same")).created
+    assert open_case(store, REVIEWER, number).state is not CaseState.CLOSED
+    kinds = [event.kind for event in reveal(store, REVIEWER, number).events]
+    assert EventKind.REOPENED in kinds
+    assert not submit_feedback(store, CLINICIAN, form(comment="the same")).created
+    assert count(store, schema.feedback) == 2
+    assert_projection_equals_history(store)
 
 
 def test_a_form_changed_after_it_was_saved_is_not_said_to_be_saved(store):
