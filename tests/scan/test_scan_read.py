@@ -235,10 +235,15 @@ def test_limits_come_before_decoding() -> None:
 
 def test_a_limit_above_pillows_own_neither_warns_nor_fails() -> None:
     # Pillow warns at 89 million pixels; a site may allow more. Warnings are errors here.
-    rows = zlib.compress(b"\0" * (1250 * 10_000), 1)
-    data = png(header(79_992, 1250, depth=1), chunk(b"IDAT", rows))
+    rows = zlib.compress(b"\0" * (6250 * 2001), 1)
+    data = png(header(16_000, 6250, depth=1), chunk(b"IDAT", rows))
     scan = read_scan(data, settings=replace(SETTINGS, max_pixels=200_000_000))
-    assert (scan.width, scan.height) == (79_992, 1250)
+    assert (scan.width, scan.height) == (16_000, 6250)
+
+
+def test_a_side_the_viewer_cannot_show_is_refused_before_decoding() -> None:
+    with pytest.raises(TooManyPixels, match="16384"):
+        read_scan(png(header(16_385, 64, depth=1), chunk(b"IDAT", b"never looked at")))
 
 
 def test_a_side_below_32_pixels_is_too_small() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
+from running import run
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
@@ -49,7 +49,7 @@ def fetch(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    run(app(scope, receive, send))
     answer = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
     return sent[0]["status"], answer, b"".join(m.get("body", b"") for m in sent[1:])
 

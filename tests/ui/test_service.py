@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import bundle_factory
 import pytest
 import streamlit as st
+from running import run
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from streamlit import config
@@ -51,7 +51,7 @@ def ask(client: tuple[str, int] | None, kind: str = "http", **headers: str) -> l
         "path": "/",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(service.LoopbackOnly(app)(scope, receive, send))
+    run(service.LoopbackOnly(app)(scope, receive, send))
     return sent
 
 
@@ -160,7 +160,7 @@ def spooled(size: int) -> bool:
             assert upload.size == size
             return bool(upload.file._rolled)
 
-    return asyncio.run(read())
+    return run(read())
 
 
 def test_no_uploaded_scan_is_written_to_the_disk_on_its_way_in() -> None:
