@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_tools import QUEUE, scan_bytes, sign_in, words
+from page_tools import QUEUE, scan_bytes, set_, shown, sign_in, upload, viewer, words
 from streamlit.testing.v1 import AppTest
 
 from core.review import (
@@ -23,6 +23,7 @@ from core.review import (
 from core.scan import encode_png, read_scan
 from core.trust import demo_people
 from core.ui import service
+from core.ui.picture import outlines
 
 CLINICIAN, REVIEWER, _ADMINISTRATOR = demo_people()
 SECRET = "the clinician thinks it is a fibroadenoma"
@@ -161,6 +162,133 @@ def test_a_comment_is_kept_and_shown(reviewer: AppTest, case: str) -> None:
     reviewer.button(key="review-add-comment").click().run()
     assert "ask for the elastography" in list(reviewer.dataframe[0].value["Comment"])
     assert reviewer.text_area(key="review-comment").value == ""
+
+
+@pytest.fixture
+def read_here(clinician: AppTest) -> str:
+    """A case that was sent from the read page, with an outline of the model that runs here."""
+    upload(clinician, ("a.png", scan_bytes(1)))
+    set_(clinician, "shape", "threshold", 0.05)
+    set_(clinician, "feedback", "verdict", Verdict.ACCEPT)
+    item = shown(clinician)
+    clinician.button(key=f"send-{item.digest[:16]}").click().run()
+    assert "Saved: your feedback" in words(clinician)
+    assert viewer(clinician)["rings"]
+    clinician.button(key="sign-out").click().run()
+    return item.scan.case_number
+
+
+def test_the_ai_s_outline_is_drawn_for_a_reviewer_only_after_the_own_read(
+    clinician: AppTest, read_here: str
+) -> None:
+    app = sign_in(clinician, "reviewer")
+    app.button(key=f"open-{read_here}").click().run()
+    before = viewer(app)
+    assert (before["rings"], before["labels"], before["regions"]) == ([], [], [])
+    assert (before["heat"], before["caption"], before["maskOpacity"]) == (None, "", 0)
+    assert "outline" not in before["alt"]
+    read_blind(app, read_here)
+    assert not app.error
+    after = viewer(app)
+    assert after["image"] == before["image"]
+    assert after["rings"]
+    assert after["caption"] == "AI outline, unconfirmed"
+    assert "made again with the same model and controls" in words(app)
+
+
+def test_the_outline_a_reviewer_sees_is_the_one_that_was_sent(
+    clinician: AppTest, read_here: str
+) -> None:
+    from core.lesion import LesionControls, find_lesions
+
+    app = sign_in(clinician, "reviewer")
+    app.button(key=f"open-{read_here}").click().run()
+    read_blind(app, read_here)
+    scan = read_scan(scan_bytes(1))
+    surface = service.model().get_predictor().read(scan).lesion_map()
+    assert surface is not None
+    sent = find_lesions(surface, scan.grey, LesionControls(threshold=0.05, low=0.05))
+    usual = find_lesions(surface, scan.grey, LesionControls())
+    drawn = [label for label in viewer(app)["labels"] if label]
+    assert len(drawn) == len(sent.lesions)
+    rings = [len(ring.rings[0]) for ring in outlines(sent)]
+    assert rings != [len(ring.rings[0]) for ring in outlines(usual)], "this could not fail"
+    first = [n for n, label in zip(viewer(app)["rings"], viewer(app)["labels"], strict=True)
+             if label]  # fmt: skip
+    assert first == rings
+
+
+def test_no_other_model_s_outline_is_passed_off_as_the_one_that_was_sent(
+    clinician: AppTest,
+) -> None:
+    case = send()
+    clinician.button(key="sign-out").click().run()
+    app = sign_in(clinician, "reviewer")
+    app.button(key=f"open-{case}").click().run()
+    read_blind(app, case)
+    assert service.model().status().state == "ready"
+    assert viewer(app)["rings"] == []
+    assert "cannot be made again here" in words(app)
+
+
+def test_what_a_clinician_drew_is_shown_only_after_the_own_read(app: AppTest) -> None:
+    case = send()
+    scan = read_scan(scan_bytes(1))
+    drawn = Feedback(
+        submission_key="drawn",
+        image=image_facts(scan),
+        png=encode_png(scan),
+        task="breast-ultrasound",
+        label="benign",
+        origin=Origin.OPINION,
+        confidence=3,
+        regions=(((10.0, 10.0), (90.0, 12.0), (40.0, 70.0)),),
+        region_image=scan.digest,
+    )
+    submit_feedback(service.store(), CLINICIAN, drawn)
+    sign_in(app, "reviewer")
+    app.button(key=f"open-{case}").click().run()
+    assert viewer(app)["regions"] == []
+    read_blind(app, case)
+    assert len(viewer(app)["regions"]) == 1
+    assert viewer(app)["text"]["region"] == "Clinician"
+
+
+def test_new_feedback_must_be_looked_at_before_the_case_is_settled(
+    reviewer: AppTest, case: str
+) -> None:
+    read_blind(reviewer, case)
+    give(reviewer, case, "final", label="benign", confidence=4)
+    scan = read_scan(scan_bytes(1))
+    news = Feedback(
+        submission_key="news",
+        image=image_facts(scan),
+        png=encode_png(scan),
+        task="breast-ultrasound",
+        label="malignant",
+        origin=Origin.BIOPSY,
+        confidence=5,
+        comment="the biopsy came back",
+    )
+    submit_feedback(service.store(), CLINICIAN, news)
+    for _ in range(2):
+        reviewer.button(key="review-close").click().run()
+        assert settled_label(service.store(), case) is None, "settled on what nobody had seen"
+        assert "Something new came in" in words(reviewer)
+    assert "the biopsy came back" in words(reviewer)
+    reviewer.button(key="review-looked").click().run()
+    assert "Something new came in" not in words(reviewer)
+    assert reviewer.get_by_key(f"review-final-label-{case}").value == "benign"
+    reviewer.button(key="review-close").click().run()
+    assert "Settled: benign" in words(reviewer)
+
+
+def test_a_reviewer_s_draft_survives_a_look_at_the_list(reviewer: AppTest, case: str) -> None:
+    give(reviewer, case, "blind", label="benign", comment="half a thought")
+    reviewer.button(key="review-back").click().run()
+    reviewer.button(key=f"open-{case}").click().run()
+    assert reviewer.get_by_key(f"review-blind-comment-{case}").value == "half a thought"
+    assert reviewer.get_by_key(f"review-blind-label-{case}").value == "benign"
 
 
 def test_what_came_in_meanwhile_must_be_seen_before_settling(reviewer: AppTest, case: str) -> None:
