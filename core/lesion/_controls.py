@@ -23,7 +23,7 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
         "size": (1, 31),
         "iterations": (1, 10),
         "minimum_area": (0, 1_000_000),
-        "keep_largest": (1, 30),
+        "keep_largest": (1, 20),
     }
 )
 #: What each control that is a choice can be.
@@ -67,7 +67,7 @@ class LesionControls:
     minimum_area
         Smallest region that counts, in pixels, 0 to 1 000 000.
     keep_largest
-        How many regions are kept and measured, 1 to 30, by area; of equal ones that whose
+        How many regions are kept and measured, 1 to 20, by area; of equal ones that whose
         first pixel comes first, row by row from the left.
 
     Raises

@@ -100,7 +100,7 @@ def maps() -> dict[str, np.ndarray]:
 
 
 def settings() -> Iterator[tuple[str, LesionControls]]:
-    base = LesionControls(keep_largest=30)
+    base = LesionControls(keep_largest=20)
     for filled in (True, False):
         for threshold in (0.1, 0.3, 0.41, 0.5, 0.59, 0.62, 0.9):
             yield (

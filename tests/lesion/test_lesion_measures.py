@@ -397,7 +397,7 @@ def test_many_lesions_at_once_have_the_echogenicity_they_have_one_by_one(monkeyp
     y, x = np.mgrid[:side, :side]
     stripes = ((x + y) % 24 < 9).astype(np.float32)  # long, side by side: worked on together
     grey = ((x * 3 + y * 7) % 251).astype(np.uint8)
-    controls = LesionControls(keep_largest=30)
+    controls = LesionControls(keep_largest=20)
     together = find_lesions(stripes, grey, controls)
     monkeypatch.setattr("core.lesion._echogenicity._LABELLED_COST", 10**6)
     apart = find_lesions(stripes, grey, controls)
@@ -465,7 +465,7 @@ def test_a_lesion_in_a_hole_too_small_to_keep_is_not_lost():
     values[32, 383] = 1  # one pixel, in a hole of its own
     del inner
     result = find_lesions(
-        values, np.zeros(values.shape, np.uint8), LesionControls(fill_holes=False, keep_largest=30)
+        values, np.zeros(values.shape, np.uint8), LesionControls(fill_holes=False, keep_largest=20)
     )
     assert result.holes_omitted > 0
     for lesion in result.lesions:
