@@ -17,6 +17,12 @@ _PAGES = (
     ("pages/review/queue.py", Permission.SEE_QUEUE),
 )
 _WELCOME = "pages/start/welcome.py"
+#: A chosen button has a tinted ground and a frame; letters in the same blue would be too faint to
+#: read in the dark, and a lighter blue would be too light under the white letters of other buttons.
+_STYLE = """<style>
+.stApp .stButtonGroup button[data-selected="true"],
+.stApp .stSlider [data-testid="stSliderThumbValue"] { color: inherit; }
+</style>"""
 
 
 def role_name(role: Role) -> str:
@@ -56,6 +62,7 @@ def run() -> None:
         initial_sidebar_state="auto",
         menu_items={"About": _("Overread gives a second reading of medical images.")},
     )
+    st.html(_STYLE)
     st.logo(str(ROOT / "assets/brand/logo.svg"), icon_image=str(ROOT / "assets/brand/mark.svg"))
     person = session.person()
     if "reading-list" in st.session_state:

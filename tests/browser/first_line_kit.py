@@ -147,3 +147,60 @@ def strangers(watched: Watched, address: str) -> list[str]:
     """Return requests that went anywhere but to our own server."""
     own = (address, address.replace("http", "ws"), "data:", "blob:")
     return [url for url in watched.requests if not url.startswith(own)]
+
+
+#: Every text on screen with the colour of its letters and of what lies behind them, as 0..255.
+TEXT_COLOURS = """() => {
+  const parse = (text) => {
+    const found = text.match(/[\\d.]+/g).map(Number);
+    // color(srgb r g b / a) counts from 0 to 1.
+    const unit = text.startsWith("color(") ? 255 : 1;
+    return [...found.slice(0, 3).map((n) => n * unit), found.length > 3 ? found[3] : 1];
+  };
+  const over = (top, below) => [0, 1, 2]
+    .map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
+  const ground = (element) => {
+    const layers = [];
+    // A slider's number stands above its thumb, not on it.
+    const slider = element.closest("[data-testid=stSlider]");
+    for (let e = slider || element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 0) layers.push(colour);
+      if (colour[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
+  };
+  const faded = (element) => {
+    let share = 1;
+    for (let e = element; e; e = e.parentElement) share *= getComputedStyle(e).opacity;
+    return share;
+  };
+  const walker = document.createTreeWalker(
+    document.querySelector("[data-testid=stApp]"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    const style = getComputedStyle(element);
+    if (!text || element.closest("style, script, svg, [data-testid=stPlotlyChart]")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    if (element.getClientRects().length === 0 || style.clipPath !== "none") continue;
+    // What cannot be used may be faint (WCAG 2.2, 1.4.3).
+    if (element.closest("[disabled], [aria-disabled=true]")) continue;
+    const below = ground(element);
+    const ink = parse(style.color);
+    ink[3] *= faded(element);
+    found.push({ text: text.slice(0, 60), ink: over(ink, below), ground: below });
+  }
+  return found;
+}"""
+
+
+def contrast(ink: list[float], ground: list[float]) -> float:
+    """Return the contrast of two colours (WCAG 2.2, relative luminance), from 1 to 21."""
+    light = []
+    for colour in (ink, ground):
+        parts = [n / 255 for n in colour[:3]]
+        r, g, b = (n / 12.92 if n <= 0.04045 else ((n + 0.055) / 1.055) ** 2.4 for n in parts)
+        light.append(0.2126 * r + 0.7152 * g + 0.0722 * b)
+    return (max(light) + 0.05) / (min(light) + 0.05)

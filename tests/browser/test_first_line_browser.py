@@ -19,7 +19,9 @@ from browser_kit import Server, Watched, start_server
 from first_line_kit import (
     CASE,
     COMMENT,
+    TEXT_COLOURS,
     choose,
+    contrast,
     draw_region,
     entries,
     fill_in,
@@ -260,6 +262,46 @@ def test_the_back_button_brings_the_scan_back(visit: Visit, shared: Server) -> N
     page.get_by_role("heading", name="Sent feedback").wait_for()
     page.go_back()
     assert wait_for_answer(page) == case
+
+
+def test_closing_asks_about_what_was_entered_a_moment_ago(visit: Visit, shared: Server) -> None:
+    page = visit(shared).page
+    case = read_a_scan(page, phantom(14))
+    choose(page, "Your own label", "benign")
+    # The form ran by itself: the button above is older than what was entered.
+    page.get_by_role("button", name="Close scan").click()
+    asked = page.get_by_role("dialog")
+    asked.get_by_text("has not been sent").wait_for()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="detached")
+    page.get_by_text(f"AI result · case {case}").wait_for()
+    assert page.get_by_role("radio", name="benign").first.is_checked()
+    page.get_by_role("textbox", name="Comment").fill(COMMENT)
+    page.get_by_role("button", name="Close scan").click()
+    asked.get_by_role("button", name="Close and discard it").click()
+    page.get_by_role("heading", name="Read a scan").wait_for()
+    assert asked.count() == 0
+
+
+def test_the_page_can_be_read_in_a_dark_room_and_at_a_bright_desk(
+    visit: Visit, shared: Server
+) -> None:
+    grounds = {}
+    for scheme in ("dark", "light"):
+        page = visit(shared, color_scheme=scheme).page
+        read_a_scan(page, phantom(15))
+        texts = page.evaluate(TEXT_COLOURS)
+        said = " ".join(text["text"] for text in texts)
+        for words in ("AI result · case", "not a medical device", "Comment", "Send feedback"):
+            assert words in said, f"this looks past “{words}”"
+        hard = [text for text in texts if contrast(text["ink"], text["ground"]) < 4.5]
+        assert hard == [], scheme
+        grounds[scheme] = page.evaluate(
+            "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+        )
+    dark, light = ([int(n) for n in re.findall(r"\d+", grounds[s])[:3]] for s in grounds)
+    assert max(dark) < 64
+    assert min(light) > 191
 
 
 def test_downloads_are_whole_and_say_what_they_are(
