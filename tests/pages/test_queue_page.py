@@ -6,6 +6,7 @@ import pytest
 from page_tools import QUEUE, scan_bytes, set_, shown, sign_in, upload, viewer, words
 from streamlit.testing.v1 import AppTest
 
+from core.lesion import LesionControls, find_lesions
 from core.review import (
     AIResult,
     Feedback,
@@ -46,6 +47,9 @@ def send(seed: int = 1, urgency: Urgency = Urgency.ROUTINE) -> str:
         answer="malignant",
         interval={"low": 0.6, "high": 0.9, "n": 41, "positives": 32},
         prevalence=0.3,
+        map_kind="lesion",
+        controls=LesionControls(threshold=0.05, low=0.05).to_dict(),
+        lesion_threshold=0.05,
     )
     feedback = Feedback(
         submission_key=f"key-{seed}",
@@ -199,8 +203,6 @@ def test_the_ai_s_outline_is_drawn_for_a_reviewer_only_after_the_own_read(
 def test_the_outline_a_reviewer_sees_is_the_one_that_was_sent(
     clinician: AppTest, read_here: str
 ) -> None:
-    from core.lesion import LesionControls, find_lesions
-
     app = sign_in(clinician, "reviewer")
     app.button(key=f"open-{read_here}").click().run()
     read_blind(app, read_here)
