@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,11 @@ def fresh_server(
     for name in ("DATABASE_URL", "LANGUAGE", "TASK"):
         monkeypatch.delenv(f"OVERREAD_{name}", raising=False)
     _forget()
+    # Streamlit collects garbage after every script run, which takes seconds once the other tests
+    # have filled the process with networks: what is there already is left out of it.
+    gc.freeze()
     yield
+    gc.unfreeze()
     _forget()
 
 
