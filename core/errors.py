@@ -14,7 +14,9 @@
     │   ├── TooManyPixels          more pixels than the limit
     │   ├── TooSmall               fewer pixels than can be read
     │   ├── UnsupportedFormat      not a format that is read here
-    │   └── CorruptFile            the right format, but it cannot be decoded whole
+    │   ├── CorruptFile            the right format, but it cannot be decoded whole
+    │   ├── ArchiveError           an archive that is not opened, whole or in part
+    │   └── InvalidCorrection      a correction that does not fit the image
     ├── ModelError                 a model that cannot be used
     │   ├── BundleNotFound         no such task or version
     │   ├── BundleInvalid          a bundle that is incomplete or contradicts itself
@@ -27,6 +29,8 @@
     │   ├── CaseNotFound           no such case
     │   ├── NotYetRead             the blind read comes first
     │   └── StateConflict          somebody else has moved the case on
+    ├── ReportError                a report that cannot be made
+    ├── JobCancelled               somebody stopped a long piece of work
     └── LearningError              training or evaluation that cannot go on
         └── DatasetError           a dataset folder that cannot be used
 
@@ -89,6 +93,14 @@ class CorruptFile(ScanError):
     """The right format, but it cannot be decoded whole."""
 
 
+class ArchiveError(ScanError):
+    """An archive that is not opened, whole or in part."""
+
+
+class InvalidCorrection(ScanError):
+    """A correction that does not fit the image."""
+
+
 class ModelError(OverreadError):
     """A model that cannot be used."""
 
@@ -135,6 +147,14 @@ class NotYetRead(ReviewError):
 
 class StateConflict(ReviewError):
     """Somebody else has moved the case on."""
+
+
+class ReportError(OverreadError):
+    """A report that cannot be made."""
+
+
+class JobCancelled(OverreadError):
+    """Somebody stopped a long piece of work."""
 
 
 class LearningError(OverreadError):

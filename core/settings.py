@@ -29,9 +29,11 @@ class Settings:
     database_url
         SQLAlchemy address of the store (``OVERREAD_DATABASE_URL``; default SQLite in ``var``).
     max_upload_bytes
-        Largest file that is read, in bytes (``OVERREAD_MAX_UPLOAD_MB``, default 50).
+        Largest file that is read, in bytes (``OVERREAD_MAX_UPLOAD_MB``, default 300).
     max_pixels
         Most pixels an image may have, told by its header (``OVERREAD_MAX_MEGAPIXELS``, 40).
+    max_files
+        Most files taken out of one folder or archive (``OVERREAD_MAX_FILES``, 2000).
     task
         The model task the read page uses (``OVERREAD_TASK``, default ``breast-ultrasound``).
     language
@@ -45,8 +47,9 @@ class Settings:
 
     var: Path
     database_url: str
-    max_upload_bytes: int = 50 * 2**20
+    max_upload_bytes: int = 300 * 2**20
     max_pixels: int = 40_000_000
+    max_files: int = 2000
     task: str = "breast-ultrasound"
     language: str = "en"
     demo_on_network: bool = False
@@ -79,8 +82,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         var=var,
         database_url=env.get(f"{PREFIX}DATABASE_URL") or f"sqlite:///{var / 'overread.db'}",
-        max_upload_bytes=_number(env, "MAX_UPLOAD_MB", 50, 1, 2000) * 2**20,
+        max_upload_bytes=_number(env, "MAX_UPLOAD_MB", 300, 1, 2000) * 2**20,
         max_pixels=_number(env, "MAX_MEGAPIXELS", 40, 1, 1000) * 1_000_000,
+        max_files=_number(env, "MAX_FILES", 2000, 1, 100_000),
         task=env.get(f"{PREFIX}TASK") or "breast-ultrasound",
         language=language,
         demo_on_network=_switch(env, "DEMO_ON_NETWORK"),

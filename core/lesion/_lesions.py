@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +20,10 @@ from core.text import _
 _Item = TypeVar("_Item", bound=np.generic)
 Contour = NDArray[np.int32]
 Box = tuple[int, int, int, int]
+Spacing = tuple[float, float]
+#: mm per pixel (row, column) of the whole picture, or what gives it for a box: None where a box has
+#: no scale of its own, as across two regions of an ultrasound image.
+Scale = Spacing | Callable[[Box], Spacing | None] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +112,7 @@ def find_lesions(
     grey: NDArray[np.uint8],
     controls: LesionControls,
     *,
-    spacing: tuple[float, float] | None = None,
+    spacing: Scale = None,
 ) -> LesionResult:
     """Find and measure the lesions in a probability map.
 
@@ -120,14 +125,16 @@ def find_lesions(
     controls
         How the map becomes a mask.
     spacing
-        mm per pixel (row, column), which may differ; None measures in pixels.
+        mm per pixel (row, column), which may differ, or a function that gives it for the box
+        (left, top, width, height) of each lesion, as ``Scan.spacing_at``; None measures in pixels.
 
     Raises
     ------
     LesionError
         Map, picture or spacing cannot be used; one line says why.
     """
-    check_spacing(spacing)
+    if not callable(spacing):
+        check_spacing(spacing)
     regions = find_regions(probability, controls)
     _check_grey(grey, probability.shape)
     contours, holes, omitted = _outlines(regions)
@@ -167,7 +174,7 @@ def find_heat_regions(heat: NDArray[np.float32], controls: LesionControls) -> He
 def lesion_from_mask(
     mask: NDArray[np.uint8],
     grey: NDArray[np.uint8],
-    spacing: tuple[float, float] | None = None,
+    spacing: Scale = None,
 ) -> Lesion:
     """Measure a drawn outline exactly as a found one.
 
@@ -183,7 +190,8 @@ def lesion_from_mask(
     LesionError
         The mask is empty, or one of the three cannot be used.
     """
-    check_spacing(spacing)
+    if not callable(spacing):
+        check_spacing(spacing)
     if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype not in (np.uint8, np.bool_):
         raise LesionError(_("The drawn region must be a mask with rows and columns only."))
     _check_grey(grey, mask.shape)
@@ -200,7 +208,7 @@ def _measured(
     contours: list[Contour],
     holes: list[tuple[Contour, ...]],
     grey: NDArray[np.uint8],
-    spacing: tuple[float, float] | None,
+    spacing: Scale,
 ) -> tuple[Lesion, ...]:
     boxes = [_box(contour) for contour in contours]
     seeds = [(int(c[0, 0]), int(c[0, 1])) for c in contours]
@@ -217,12 +225,20 @@ def _measured(
                 boxes[i],
                 shape,
                 echogenicity=greys[i],
-                spacing=spacing,
+                spacing=_spacing(spacing, boxes[i]),
             ),
             box=boxes[i],
         )
         for i, contour in enumerate(contours)
     )
+
+
+def _spacing(scale: Scale, box: Box) -> Spacing | None:
+    if not callable(scale):
+        return scale
+    found = scale(box)
+    check_spacing(found)
+    return found
 
 
 def _outlines(regions: Regions) -> tuple[list[Contour], list[tuple[Contour, ...]], int]:

@@ -14,6 +14,16 @@ from core.review._case import (
     settled_label,
 )
 from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
+from core.review._context import (
+    BiRads,
+    CaseContext,
+    EchoPattern,
+    Laterality,
+    LesionMargin,
+    LesionOrientation,
+    LesionShape,
+    PosteriorFeatures,
+)
 from core.review._convert import ai_result, image_facts
 from core.review._forms import (
     DEFAULT_LABELS,
@@ -43,9 +53,12 @@ from core.review._views import (
 __all__ = [
     "DEFAULT_LABELS",
     "AIResult",
+    "BiRads",
+    "CaseContext",
     "CaseEvent",
     "CaseState",
     "CaseView",
+    "EchoPattern",
     "EventKind",
     "Feedback",
     "FeedbackEntry",
@@ -53,8 +66,13 @@ __all__ = [
     "Label",
     "LabelDraft",
     "LabelEntry",
+    "Laterality",
+    "LesionMargin",
+    "LesionOrientation",
+    "LesionShape",
     "Origin",
     "Polygon",
+    "PosteriorFeatures",
     "Problem",
     "QueueFilter",
     "QueueItem",

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
+from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
 from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
 from core.scan.samples import Sample, list_samples, open_sample
 
 __all__ = [
+    "Box",
+    "Correction",
+    "Depth",
     "Doubt",
     "LesionSpec",
+    "Loop",
+    "Note",
     "Phantom",
     "PhantomSpec",
+    "Region",
     "Sample",
     "Scan",
+    "Spacing",
+    "Window",
     "case_number",
     "doubts",
     "encode_png",

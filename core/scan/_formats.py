@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CorruptFile
+from core.scan._parts import Depth, Note, Region, Spacing
 from core.text import _
 
 
@@ -26,14 +27,25 @@ class Decoded:
     ----------
     pixels
         uint8, ``(H, W)`` or ``(H, W, 3)`` RGB, orientation applied.
-    modality, spacing, frames
+    modality, spacing, frames, regions, depth, notes
         As in :class:`core.scan.Scan`.
+    more
+        Gives another frame (from 1) of a file of several, decoded the same way; the pixels above
+        are frame 0. Safe to call from several threads. It holds what it needs and not the file.
+    starts, held_bytes
+        As in :class:`core.scan.Loop`, where there are several frames.
     """
 
     pixels: NDArray[np.uint8]
     modality: str = "unknown"
-    spacing: tuple[float, float] | None = None
+    spacing: Spacing | None = None
     frames: int = 1
+    regions: tuple[Region, ...] = ()
+    depth: Depth | None = None
+    notes: tuple[Note, ...] = ()
+    more: Callable[[int], Decoded] | None = None
+    starts: tuple[float, ...] | None = None
+    held_bytes: int = 0
 
 
 class Opened(Protocol):

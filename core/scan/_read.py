@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from core.errors import EmptyFile, FileTooLarge, TooManyPixels, TooSmall, UnsupportedFormat
-from core.scan._formats import Format
+from core.scan._formats import Decoded, Format
 from core.scan._jpeg import JPEG
+from core.scan._parts import Loop
 from core.scan._png import PNG
 from core.scan._scan import Scan
 from core.settings import Settings, load_settings
@@ -81,13 +83,37 @@ def read_scan(data: bytes, name: str = "", *, settings: Settings | None = None) 
                 "Export it at the scanner's own resolution."
             ).format(side=SMALLEST_SIDE)
         )
-    decoded = opened.decode()
+    return _as_scan(opened.decode(), hashlib.sha256(data).hexdigest())
+
+
+def _as_scan(decoded: Decoded, source: str) -> Scan:
+    more = decoded.more
+    if more is None or decoded.frames < 2:
+        return _frame(decoded, source, 0, 1, None)
+    first = _frame(decoded, source, 0, decoded.frames, None)
+    series, frames = first.digest, decoded.frames
+
+    def decode(index: int) -> Scan:
+        if index == 0:
+            return first
+        return _frame(more(index), source, index, frames, series)
+
+    first = replace(first, series=series)
+    return first.with_loop(Loop(frames, decoded.starts, decoded.held_bytes, decode))
+
+
+def _frame(decoded: Decoded, source: str, index: int, frames: int, series: str | None) -> Scan:
     return Scan.from_pixels(
         decoded.pixels,
         modality=decoded.modality,
         spacing=decoded.spacing,
-        frames=decoded.frames,
-        source_digest=hashlib.sha256(data).hexdigest(),
+        frames=frames,
+        frame=index,
+        regions=decoded.regions,
+        depth=decoded.depth,
+        notes=decoded.notes,
+        series=series,
+        source_digest=source,
     )
 
 

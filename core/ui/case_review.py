@@ -136,7 +136,7 @@ def outline_again(
     surface = prediction.lesion_map()
     if surface is None:
         return find_heat_regions(prediction.heat(), controls)
-    return find_lesions(surface, scan.grey, controls, spacing=scan.spacing)
+    return find_lesions(surface, scan.grey, controls, spacing=scan.spacing_at)
 
 
 def _unsaved_elsewhere(case: CaseView) -> None:

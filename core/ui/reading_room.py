@@ -253,7 +253,7 @@ def _own_regions(item: OpenScan) -> None:
     """Measure what the doctor drew, by the same rules as the AI's outlines."""
     scan, size = item.scan, (item.scan.height, item.scan.width)
     masks = [mask_from_polygon(points, size) for points in item.regions]
-    drawn = [lesion_from_mask(mask, scan.grey, spacing=scan.spacing) for mask in masks]
+    drawn = [lesion_from_mask(mask, scan.grey, spacing=scan.spacing_at) for mask in masks]
     if drawn:
         table = measurements_frame(drawn)
         table["number"] = range(1, len(drawn) + 1)

@@ -32,7 +32,7 @@ def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
     if item.shaped is None or item.shaped.controls != item.controls:
         if item.prediction.has_lesion_map:
             item.shaped = find_lesions(
-                surface, item.scan.grey, item.controls, spacing=item.scan.spacing
+                surface, item.scan.grey, item.controls, spacing=item.scan.spacing_at
             )
         else:
             item.shaped = find_heat_regions(surface, item.controls)
