@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.errors import UnsupportedFormat
 from core.scan._formats import corrupt
 from core.scan._png import PNG
 from core.scan._scan import Scan
+from core.text import _
 
 #: zlib's fastest: speckle hardly compresses, so more effort buys time and no bytes.
 _COMPRESS_LEVEL = 1
@@ -66,7 +68,11 @@ def pixels_from_png(png: bytes) -> NDArray[np.uint8]:
     """
     if not PNG.matches(png):
         raise corrupt()
-    return PNG.open(png).decode().pixels
+    decoded = PNG.open(png).decode()
+    if decoded.depth is not None or decoded.notes:
+        # More than the pixels that encode_png was given, so something else made this file.
+        raise UnsupportedFormat(_("This is not an image that was stored here."))
+    return decoded.pixels
 
 
 def restore_scan(

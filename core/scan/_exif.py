@@ -7,12 +7,14 @@ patient's phone than is any of our business.
 from __future__ import annotations
 
 import struct
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ORIENTATION = 0x0112
 _SHORT = 3
+_Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 
 def orientation(tiff: bytes) -> int:
@@ -45,7 +47,7 @@ def orientation(tiff: bytes) -> int:
     return 1
 
 
-def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[_Sample], orientation: int) -> NDArray[_Sample]:
     """Turn stored pixels the way they are to be looked at.
 
     Parameters

@@ -3,7 +3,8 @@
 The segments are walked here, and only what the image needs is handed to Pillow's decoder:
 tables, frame, scans, and the JFIF and Adobe marks that tell the colour space. EXIF (after its
 orientation was read), comments, previews and what follows the image stay behind. Colour profiles
-are not applied: pixels are handed on as stored.
+are not applied: pixels are handed on as stored. Print colours (CMYK) become RGB by the plain
+formula, if Adobe's mark says which way round the inks are stored; without it they are refused.
 
 A JPEG has no checksum. A file that was cut off is found, because its end mark is demanded and the
 last scan must fill the image; bits that flipped inside the compressed data without breaking it,
@@ -23,8 +24,10 @@ from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 
 from core.errors import UnsupportedFormat
-from core.scan._exif import orientation, upright
+from core.scan._exif import orientation
 from core.scan._formats import Decoded, Format, corrupt
+from core.scan._parts import Note
+from core.scan._samples import assemble
 from core.text import _
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
@@ -42,6 +45,8 @@ _MOST_SEGMENTS = 10_000
 #: Bits of every kind, to be mistaken for compressed data only where some is missing.
 _AFTER = bytes.fromhex("a53c96e15b27d84e") * 8
 _EXIF = b"Exif\0\0"
+#: Adobe's mark up to the byte that tells RGB (0) from YCbCr (1).
+_ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +60,79 @@ class JpegFile:
 
     def decode(self) -> Decoded:
         """Decode the image; see the module for what is refused."""
-        if self.components == 4:
+        clean, turn, adobe = _essence(self.data)
+        if self.components < 4:
+            return assemble(self.pixels(clean), turn=turn)
+        if not adobe:
             raise UnsupportedFormat(
-                _("This JPEG is in print colours (CMYK). Save it as grey or RGB and upload that.")
+                _(
+                    "This JPEG is in print colours (CMYK) and does not say how they are stored. "
+                    "Save it as grey or RGB and upload that."
+                )
             )
-        clean, turn = _essence(self.data)
-        pixels = self._pixels(clean)
+        return assemble(self.pixels(clean), turn=turn, notes=(Note.PRINT_COLOURS,))
+
+    def pixels(self, clean: bytes) -> NDArray[np.uint8]:
+        """Decode what :func:`_essence` left of the file: grey or RGB, as stored."""
+        pixels = self._once(clean)
         # Where compressed data runs out early, the decoder makes the rest up and does not tell.
         # It reads on into other data only then: what lies behind a whole image changes nothing.
         end = len(clean) - 2
-        if not np.array_equal(pixels, self._pixels(clean[:end] + _AFTER + clean[end:])):
+        if not np.array_equal(pixels, self._once(clean[:end] + _AFTER + clean[end:])):
             raise corrupt()
-        return Decoded(upright(pixels, turn))
+        return pixels
 
-    def _pixels(self, clean: bytes) -> NDArray[np.uint8]:
+    def _once(self, clean: bytes) -> NDArray[np.uint8]:
         try:
             # Not Image.open: it warns, through the process's warning filters, about sizes that
             # a site may well have allowed. The limits have been held before.
             with JpegImagePlugin.JpegImageFile(io.BytesIO(clean)) as image:
                 image.load()
                 mode, size = image.mode, image.size
-                pixels = np.asarray(image, dtype=np.uint8)
+                plain = image.convert("RGB") if mode == "CMYK" else image
+                pixels = np.asarray(plain, dtype=np.uint8)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise corrupt() from error
-        if mode != {1: "L", 3: "RGB"}[self.components] or size != (self.width, self.height):
+        expected = {1: "L", 3: "RGB", 4: "CMYK"}[self.components]
+        if mode != expected or size != (self.width, self.height):
             raise corrupt()
         return pixels
+
+
+def decode_part(tables: bytes, part: bytes, *, ycc: bool) -> NDArray[np.uint8]:
+    """Decode a strip or tile of a TIFF.
+
+    Parameters
+    ----------
+    tables
+        The stream of tables they share (JPEGTables), or nothing.
+    part
+        The stream of this one.
+    ycc
+        Whether three components are YCbCr; the TIFF says so, and marks in the stream do not count.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``(h, w)`` or ``(h, w, 3)`` RGB, of the size the stream has.
+
+    Raises
+    ------
+    CorruptFile
+        They cannot be decoded whole.
+    UnsupportedFormat
+        Another kind of JPEG.
+    """
+    opened = _open(part)
+    clean = _essence(part, marks=False)[0]
+    kept = [part[:2], _ADOBE + bytes((ycc,)) if opened.components == 3 else b""]
+    if tables:
+        kept += [
+            tables[start:end]
+            for marker, start, _body, end in _walk(tables)
+            if marker in (_DHT, _DQT, _DRI)
+        ]
+    return opened.pixels(b"".join((*kept, clean[2:])))
 
 
 def _walk(data: bytes) -> Iterator[tuple[int, int, int, int]]:
@@ -117,11 +169,15 @@ def _walk(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     raise corrupt()
 
 
-def _essence(data: bytes) -> tuple[bytes, int]:
-    """Return the file with nothing but the image in it, and the orientation of its EXIF block."""
+def _essence(data: bytes, *, marks: bool = True) -> tuple[bytes, int, bool]:
+    """Return the file with nothing but the image in it, its EXIF orientation, and Adobe's mark.
+
+    Without ``marks`` those that tell the colour space stay behind too.
+    """
     kept = [data[:2]]
     exif: bytes | None = None
     frames = scans = 0
+    marked = False
     for marker, start, body, end in _walk(data):
         frames += marker in _FRAMES
         scans += marker == _SOS
@@ -132,11 +188,12 @@ def _essence(data: bytes) -> tuple[bytes, int]:
         essential = marker in _FRAMES or marker in (_DHT, _DQT, _DRI, _SOS, _EOI)
         jfif = marker == _APP0 and data.startswith(b"JFIF\0", body)
         adobe = marker == _APP14 and data.startswith(b"Adobe", body)
-        if essential or jfif or adobe:
+        if essential or (marks and (jfif or adobe)):
             kept.append(data[start:end])
+        marked |= adobe
     if not scans:
         raise corrupt()
-    return b"".join(kept), orientation(exif or b"")
+    return b"".join(kept), orientation(exif or b""), marked
 
 
 def _matches(data: bytes) -> bool:

@@ -1,15 +1,15 @@
-"""PNG (ISO/IEC 15948), still images with up to eight bits per sample.
+"""PNG (ISO/IEC 15948), still images.
 
 The chunks are walked here, every checksum compared, and only IHDR, PLTE and IDAT handed to
-Pillow's decoder. So compressed text cannot blow up, metadata cannot travel, and a flipped bit
-is an error and not a wrong pixel.
+a decoder. So compressed text cannot blow up, metadata cannot travel, and a flipped bit is an
+error and not a wrong pixel.
 
 Never read wrongly:
 
-* 16 bits per sample are refused. Eight bits hold a 256th of them, and which 256th is meant
-  (the window) is a clinical choice that a decoder must not make by clipping or scaling.
-* Transparency is dropped where every pixel is opaque and refused where one is not: what lies
-  behind it is anyone's guess.
+* 16 bits of grey are kept as they are and shown through a window; of colour, the upper eight
+  are kept and a note says so.
+* Transparency is dropped where every pixel is opaque; where one is not, the image is laid on
+  black and a note says so.
 * An animation is refused: nobody said which frame is the scan.
 * Grey with 1, 2 or 4 bits is spread exactly over 0 to 255 (section 13.12 of the standard).
 """
@@ -22,13 +22,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from core.errors import ScanError, UnsupportedFormat
-from core.scan._exif import orientation, upright
+from core.scan._exif import orientation
 from core.scan._formats import Decoded, Format, corrupt
+from core.scan._samples import Samples, assemble, look_up
 from core.text import _
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -85,24 +87,20 @@ class PngFile:
 
     def decode(self) -> Decoded:
         """Decode the image; see the module for what is refused."""
-        if self.depth == 16:
-            raise UnsupportedFormat(
-                _(
-                    "This PNG has 16 bits per pixel, more than can be shown faithfully. "
-                    "Choose the window in your viewer and export it with 8 bits."
-                )
-            )
         chunks = _gather(self.data)
         if chunks.frames > 1:
             raise UnsupportedFormat(
                 _("This PNG is an animation. Save the one frame to be read as a still image.")
             )
-        self._check_whole(chunks.image)
-        samples = self._samples(chunks)
-        return Decoded(upright(self._colours(samples, chunks), orientation(chunks.exif)))
+        samples, alpha = self._colours(self._samples(chunks), chunks)
+        return assemble(samples, alpha, turn=orientation(chunks.exif))
 
-    def _check_whole(self, image: tuple[bytes, ...]) -> None:
-        """Inflate the image once without keeping it: Pillow leaves missing rows black."""
+    def _rows(self, image: tuple[bytes, ...]) -> bytes:
+        """Return the image once inflated and packed again without compression.
+
+        Decoders leave missing rows black, so the rows have to be counted; and inflating is most
+        of the work, so it is done once.
+        """
         bits = self.depth * _CHANNELS[self.colour]
         missing = 0
         for left, top, right, down in _ADAM7 if self.interlaced else _WHOLE:
@@ -110,77 +108,104 @@ class PngFile:
             rows = -(-(self.height - top) // down)
             if columns > 0 and rows > 0:
                 missing += rows * (1 + -(-columns * bits // 8))
-        inflater = zlib.decompressobj()
+        inflater, packer = zlib.decompressobj(), zlib.compressobj(0)
+        packed = []
         try:
             for chunk in image:
                 piece = chunk[8:-4]
                 while piece and missing > 0:
-                    missing -= len(inflater.decompress(piece, _PIECE))
+                    rows_ = inflater.decompress(piece, min(missing, _PIECE))
+                    missing -= len(rows_)
+                    packed.append(packer.compress(rows_))
                     piece = inflater.unconsumed_tail
-            missing -= len(inflater.decompress(b"", max(missing, 1)))
+            if missing > 0:
+                rows_ = inflater.decompress(inflater.unconsumed_tail, missing)
+                missing -= len(rows_)
+                packed.append(packer.compress(rows_))
         except zlib.error as error:
             raise corrupt() from error
         if missing > 0:
             raise corrupt()
+        packed.append(packer.flush())
+        return b"".join(packed)
 
-    def _samples(self, chunks: _Chunks) -> NDArray[np.uint8]:
-        """Return the samples: grey already spread over 0 to 255, a palette as its indices."""
-        header = self.data[len(SIGNATURE) : len(SIGNATURE) + 25]
+    def _samples(self, chunks: _Chunks) -> Samples:
+        """Return the samples: grey below 8 bits spread over 0 to 255, a palette as its indices."""
+        # Rows are filtered by bytes, so grey of 16 bits with alpha is four bytes like any other.
+        as_bytes = self.depth == 16 and self.colour == _GREY_ALPHA
+        depth, colour = (8, _RGBA) if as_bytes else (self.depth, self.colour)
+        header = struct.pack(
+            ">IIBBBBB", self.width, self.height, depth, colour, 0, 0, self.interlaced
+        )
         # Pillow wants a palette where the header announces one; the colours are looked up here.
-        palette = _chunk(b"PLTE", chunks.palette) if self.colour == _PALETTE else b""
-        clean = b"".join((SIGNATURE, header, palette, *chunks.image, _chunk(b"IEND", b"")))
+        palette = _chunk(b"PLTE", chunks.palette) if colour == _PALETTE else b""
+        image = _chunk(b"IDAT", self._rows(chunks.image))
+        clean = b"".join((SIGNATURE, _chunk(b"IHDR", header), palette, image, _chunk(b"IEND", b"")))
+        if depth == 16 and colour != _GREY:
+            return self._deep_colours(clean)
         try:
             # Not Image.open: it warns, through the process's warning filters, about sizes that
             # a site may well have allowed. The limits have been held before.
-            with PngImagePlugin.PngImageFile(io.BytesIO(clean)) as image:
-                image.load()
-                still = image.convert("L") if image.mode == "1" else image.copy()
+            with PngImagePlugin.PngImageFile(io.BytesIO(clean)) as opened:
+                opened.load()
+                mode, size = opened.mode, opened.size
+                still = opened.convert("L") if mode == "1" else opened
+                samples = np.asarray(still)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise corrupt() from error
-        if still.mode != _MODES[self.colour] or still.size != (self.width, self.height):
+        expected = "I;16" if depth == 16 else _MODES[colour]
+        if still.mode != expected or size != (self.width, self.height):
             raise corrupt()
-        return np.asarray(still, dtype=np.uint8)
+        if as_bytes:
+            return samples.view(">u2").astype(np.uint16)
+        return np.asarray(samples, np.uint16 if depth == 16 else np.uint8)
 
-    def _colours(self, samples: NDArray[np.uint8], chunks: _Chunks) -> NDArray[np.uint8]:
-        """Return grey or RGB, once it is certain that nothing is transparent."""
+    def _deep_colours(self, clean: bytes) -> NDArray[np.uint16]:
+        """Return RGB or RGBA of 16 bits, which Pillow would cut to eight."""
+        try:
+            stored = cv2.imdecode(np.frombuffer(clean, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error as error:
+            raise corrupt() from error
+        shape = (self.height, self.width, _CHANNELS[self.colour])
+        if stored is None or stored.dtype != np.uint16 or stored.shape != shape:
+            raise corrupt()
+        order = [2, 1, 0, 3][: shape[2]]
+        return np.asarray(stored[..., order], np.uint16)
+
+    def _colours(self, samples: Samples, chunks: _Chunks) -> tuple[Samples, Samples | None]:
+        """Return grey or RGB, and the alpha channel where there is one."""
         key = chunks.transparency
         if self.colour == _PALETTE:
             palette = np.frombuffer(chunks.palette, np.uint8)
             if not 0 < palette.size <= 768 or palette.size % 3:
                 raise corrupt()
-            colours = palette.reshape(-1, 3)
-            if int(samples.max()) >= len(colours):
+            indices = np.asarray(samples, np.uint8)
+            colours = look_up(indices, palette.reshape(-1, 3))
+            if colours is None:
                 raise corrupt()
+            if key is None:
+                return colours, None
             alpha = np.full(256, 255, np.uint8)
-            if key is not None:
-                alpha[: min(len(key), 256)] = np.frombuffer(key[:256], np.uint8)
-            if np.any(alpha[samples] < 255):
-                raise _transparent()
-            return colours[samples]
-        if self.colour in (_GREY_ALPHA, _RGBA):
-            if int(samples[..., -1].min()) < 255:
-                raise _transparent()
-            return samples[..., 0] if self.colour == _GREY_ALPHA else samples[..., :3]
-        if key is not None and _key_occurs(samples, key, self.depth):
-            raise _transparent()
-        return samples
+            alpha[: min(len(key), 256)] = np.frombuffer(key[:256], np.uint8)
+            return colours, alpha[indices]
+        if self.colour == _GREY_ALPHA:
+            return samples[..., 0], samples[..., 1]
+        if self.colour == _RGBA:
+            return samples[..., :3], samples[..., 3]
+        return samples, None if key is None else _alpha_of_key(samples, key, self.depth)
 
 
-def _key_occurs(samples: NDArray[np.uint8], key: bytes, depth: int) -> bool:
-    """Whether the one transparent colour of a tRNS chunk (section 11.3.2) is in the image."""
+def _alpha_of_key(samples: Samples, key: bytes, depth: int) -> Samples:
+    """Return alpha for the one transparent colour of a tRNS chunk (section 11.3.2)."""
     channels = 1 if samples.ndim == 2 else 3
     if len(key) != 2 * channels:
         raise corrupt()
     most = 2**depth - 1
+    full = int(np.iinfo(samples.dtype).max)
     values = np.array(struct.unpack(f">{channels}H", key)) & most
-    colour = (values * 255 // most).astype(np.uint8)
-    return bool(np.any(np.all(samples.reshape(-1, channels) == colour, axis=1)))
-
-
-def _transparent() -> UnsupportedFormat:
-    return UnsupportedFormat(
-        _("This PNG has transparent parts. Save it without transparency and upload that.")
-    )
+    colour = (values * full // most).astype(samples.dtype)
+    clear = samples == colour if channels == 1 else np.all(samples == colour, axis=2)
+    return np.where(clear, 0, full).astype(samples.dtype)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

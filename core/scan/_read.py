@@ -6,16 +6,19 @@ import hashlib
 from dataclasses import replace
 
 from core.errors import EmptyFile, FileTooLarge, TooManyPixels, TooSmall, UnsupportedFormat
+from core.scan._bmp import BMP
 from core.scan._formats import Decoded, Format
 from core.scan._jpeg import JPEG
 from core.scan._parts import Loop
 from core.scan._png import PNG
 from core.scan._scan import Scan
+from core.scan._tiff import TIFF
+from core.scan._webp import WEBP
 from core.settings import Settings, load_settings
 from core.text import _
 
 #: Every format that is read, in the order people are told about them.
-FORMATS: tuple[Format, ...] = (PNG, JPEG)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, BMP, WEBP)
 #: Fewest pixels per side: below this there is nothing to read.
 SMALLEST_SIDE = 32
 #: Most pixels per side: what 16-bit coordinates of outlines and the viewer can hold, halved.
@@ -43,8 +46,8 @@ def read_scan(data: bytes, name: str = "", *, settings: Settings | None = None) 
     Returns
     -------
     Scan
-        Upright, ``(H, W)`` where it is grey, without metadata. The modality of a PNG or a JPEG
-        is ``"unknown"``.
+        Upright, ``(H, W)`` where it is grey, without metadata. The modality of a
+        picture format is ``"unknown"`` and its spacing None.
 
     Raises
     ------
