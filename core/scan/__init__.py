@@ -1,12 +1,14 @@
 """From bytes to a :class:`Scan`: decoding with limits, encoding, and synthetic phantoms.
 
 ``read_scan`` decides by content and never by extension, holds the limits before anything is
-decoded, and hands on pixels only: metadata stays behind. ``core.scan.phantom`` makes synthetic
+decoded, and hands on pixels only: metadata stays behind. ``open_archive`` and ``files_of`` take
+files out of archives and folders under the same limits. ``core.scan.phantom`` makes synthetic
 scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for the demo.
 """
 
 from __future__ import annotations
 
+from core.scan._archive import ArchiveMember, files_of, is_archive, open_archive
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
@@ -16,6 +18,7 @@ from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
 from core.scan.samples import Sample, list_samples, open_sample
 
 __all__ = [
+    "ArchiveMember",
     "Box",
     "Correction",
     "Depth",
@@ -33,8 +36,11 @@ __all__ = [
     "case_number",
     "doubts",
     "encode_png",
+    "files_of",
+    "is_archive",
     "list_samples",
     "make_phantom",
+    "open_archive",
     "open_sample",
     "pixels_from_png",
     "read_scan",

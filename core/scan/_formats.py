@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import CorruptFile
+from core.errors import CorruptFile, FileTooLarge
 from core.scan._parts import Depth, Note, Region, Spacing
 from core.text import _
 
@@ -95,4 +95,13 @@ def corrupt() -> CorruptFile:
     """Return the error for a file of the right format that cannot be decoded whole."""
     return CorruptFile(
         _("This image file is damaged or was cut off. Export the scan again and upload that.")
+    )
+
+
+def too_large(limit: int) -> FileTooLarge:
+    """Return the error for a file of more than ``limit`` bytes."""
+    return FileTooLarge(
+        _("This file is larger than {limit} MB. Export a single image of the scan.").format(
+            limit=limit // 2**20
+        )
     )

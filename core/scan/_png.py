@@ -56,7 +56,7 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
-#: Bytes that are inflated at a time when only their number matters.
+#: Bytes that are inflated at a time.
 _PIECE = 2**20
 _LONGEST_SIDE = 2**31 - 1
 #: A scan needs a handful of chunks; millions of empty ones only cost time.
@@ -95,8 +95,8 @@ class PngFile:
         samples, alpha = self._colours(self._samples(chunks), chunks)
         return assemble(samples, alpha, turn=orientation(chunks.exif))
 
-    def _rows(self, image: tuple[bytes, ...]) -> bytes:
-        """Return the image once inflated and packed again without compression.
+    def _rows(self, image: tuple[bytes, ...]) -> list[bytes]:
+        """Return the image, inflated and packed again without compression, as chunks.
 
         Decoders leave missing rows black, so the rows have to be counted; and inflating is most
         of the work, so it is done once.
@@ -111,23 +111,23 @@ class PngFile:
         inflater, packer = zlib.decompressobj(), zlib.compressobj(0)
         packed = []
         try:
-            for chunk in image:
-                piece = chunk[8:-4]
-                while piece and missing > 0:
-                    rows_ = inflater.decompress(piece, min(missing, _PIECE))
-                    missing -= len(rows_)
-                    packed.append(packer.compress(rows_))
-                    piece = inflater.unconsumed_tail
+            for piece in _pieces(image):
+                tail: bytes | memoryview = piece
+                while tail and missing > 0:
+                    inflated = inflater.decompress(tail, min(missing, _PIECE))
+                    missing -= len(inflated)
+                    packed.append(packer.compress(inflated))
+                    tail = inflater.unconsumed_tail
             if missing > 0:
-                rows_ = inflater.decompress(inflater.unconsumed_tail, missing)
-                missing -= len(rows_)
-                packed.append(packer.compress(rows_))
+                inflated = inflater.decompress(b"", missing)
+                missing -= len(inflated)
+                packed.append(packer.compress(inflated))
         except zlib.error as error:
             raise corrupt() from error
         if missing > 0:
             raise corrupt()
         packed.append(packer.flush())
-        return b"".join(packed)
+        return [_chunk(b"IDAT", part) for part in packed if part]
 
     def _samples(self, chunks: _Chunks) -> Samples:
         """Return the samples: grey below 8 bits spread over 0 to 255, a palette as its indices."""
@@ -139,8 +139,10 @@ class PngFile:
         )
         # Pillow wants a palette where the header announces one; the colours are looked up here.
         palette = _chunk(b"PLTE", chunks.palette) if colour == _PALETTE else b""
-        image = _chunk(b"IDAT", self._rows(chunks.image))
-        clean = b"".join((SIGNATURE, _chunk(b"IHDR", header), palette, image, _chunk(b"IEND", b"")))
+        image = self._rows(chunks.image)
+        clean = b"".join(
+            (SIGNATURE, _chunk(b"IHDR", header), palette, *image, _chunk(b"IEND", b""))
+        )
         if depth == 16 and colour != _GREY:
             return self._deep_colours(clean)
         try:
@@ -208,8 +210,17 @@ def _alpha_of_key(samples: Samples, key: bytes, depth: int) -> Samples:
     return np.where(clear, 0, full).astype(samples.dtype)
 
 
+def _pieces(image: tuple[bytes, ...]) -> Iterator[memoryview]:
+    """Yield what is compressed in small pieces: what one inflation leaves over is copied."""
+    for chunk in image:
+        body = memoryview(chunk)[8:-4]
+        for at in range(0, len(body), _PIECE // 4):
+            yield body[at : at + _PIECE // 4]
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    check = zlib.crc32(body, zlib.crc32(kind))
+    return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", check)))
 
 
 def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:

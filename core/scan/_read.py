@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from core.errors import EmptyFile, FileTooLarge, TooManyPixels, TooSmall, UnsupportedFormat
+from core.errors import EmptyFile, TooManyPixels, TooSmall, UnsupportedFormat
 from core.scan._bmp import BMP
-from core.scan._formats import Decoded, Format
+from core.scan._formats import Decoded, Format, too_large
 from core.scan._jpeg import JPEG
 from core.scan._parts import Loop
 from core.scan._png import PNG
@@ -59,11 +59,7 @@ def read_scan(data: bytes, name: str = "", *, settings: Settings | None = None) 
     if not data:
         raise EmptyFile(_("This file is empty. Export the scan again and upload that."))
     if len(data) > limits.max_upload_bytes:
-        raise FileTooLarge(
-            _("This file is larger than {limit} MB. Export a single image of the scan.").format(
-                limit=limits.max_upload_bytes // 2**20
-            )
-        )
+        raise too_large(limits.max_upload_bytes)
     opened = _format_of(data).open(data)
     if opened.width * opened.height > limits.max_pixels:
         raise TooManyPixels(

@@ -84,10 +84,12 @@ def _deep(
 def _on_black(samples: Samples, alpha: Samples) -> Samples:
     """Lay the image on black, rounded to nearest."""
     most = int(np.iinfo(samples.dtype).max)
-    wide = np.uint16 if most == 255 else np.uint32
     share = alpha if samples.ndim == 2 else alpha[..., None]
-    laid = (samples.astype(wide) * share + wide(most // 2)) // wide(most)
-    return np.asarray(laid, samples.dtype)
+    laid = samples.astype(np.uint16 if most == 255 else np.uint32)
+    laid *= share
+    laid += most // 2
+    laid //= most
+    return laid.astype(samples.dtype)
 
 
 def spread(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
