@@ -85,11 +85,11 @@ def _on_black(samples: Samples, alpha: Samples) -> Samples:
     """Lay the image on black, rounded to nearest."""
     most = int(np.iinfo(samples.dtype).max)
     share = alpha if samples.ndim == 2 else alpha[..., None]
-    laid = samples.astype(np.uint16 if most == 255 else np.uint32)
+    laid: NDArray[Any] = samples.astype(np.uint16 if most == 255 else np.uint32)
     laid *= share
     laid += most // 2
     laid //= most
-    return laid.astype(samples.dtype)
+    return np.asarray(laid, samples.dtype)
 
 
 def spread(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
