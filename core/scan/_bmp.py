@@ -107,13 +107,11 @@ def _open(data: bytes) -> BmpFile:
         (used,) = struct.unpack_from("<I", data, 46)
     fields = compression in (_BITFIELDS, _ALPHA_BITFIELDS) and bits in (16, 32) and size != 64
     if bits not in (1, 4, 8, 16, 24, 32) or not (compression == _PLAIN or fields):
-        raise UnsupportedFormat(
-            _("This kind of BMP is not read here. Save it uncompressed, or as PNG.")
-        )
+        raise _kind()
     upside_down, height = height > 0, abs(height)
     if planes != 1 or width < 1 or height < 1 or start < _FILE_HEADER + size:
         raise corrupt()
-    masks = _masks(data, size, compression) if fields else _MASKS.get(bits, (0, 0, 0, 0))
+    masks = _masks(data, size, bits, compression) if fields else _MASKS.get(bits, (0, 0, 0, 0))
     each = 3 if size == _CORE else 4
     room = (min(start, len(data)) - _FILE_HEADER - size) // each
     count = min(used or 2**bits, 2**bits, room) if bits <= 8 else 0
@@ -123,7 +121,7 @@ def _open(data: bytes) -> BmpFile:
     return BmpFile(data, width, height, upside_down, bits, start, masks, palette)
 
 
-def _masks(data: bytes, size: int, compression: int) -> tuple[int, int, int, int]:
+def _masks(data: bytes, size: int, bits: int, compression: int) -> tuple[int, int, int, int]:
     """Return the masks of red, green, blue and alpha, which must not overlap or have gaps."""
     count = 4 if compression == _ALPHA_BITFIELDS or size >= 56 else 3
     if len(data) < _FILE_HEADER + _INFO + 4 * count:
@@ -133,11 +131,19 @@ def _masks(data: bytes, size: int, compression: int) -> tuple[int, int, int, int
     for mask in masks:
         low = mask & -mask
         # A run of ones plus its lowest bit shares nothing with it.
-        if mask & seen or (mask and (mask + low) & mask) or (mask // max(low, 1)) > 0xFFFF:
+        if mask & seen or (mask + low) & mask or mask >> bits:
             raise corrupt()
+        if mask > 255 * low:
+            raise _kind()
         seen |= mask
     red, green, blue, alpha = (*masks, 0)[:4]
     return red, green, blue, alpha
+
+
+def _kind() -> UnsupportedFormat:
+    return UnsupportedFormat(
+        _("This kind of BMP is not read here. Save it uncompressed, or as PNG.")
+    )
 
 
 BMP = Format("BMP", _matches, _open)

@@ -24,13 +24,20 @@ RNG_SEED = 20
 
 
 def read(data: bytes) -> Scan | None:
-    """Read, and hold what comes out to the contract."""
+    """Read; None where it is refused. What comes out is held to the contract."""
     try:
         scan = read_scan(data, settings=FEW)
     except ScanError as error:
-        assert str(error)
-        assert "\n" not in str(error)
-        return None
+        line = str(error)
+    else:
+        hold(scan)
+        return scan
+    assert line
+    assert "\n" not in line
+    return None
+
+
+def hold(scan: Scan) -> None:
     assert scan.pixels.dtype == np.uint8
     assert not scan.pixels.flags.writeable
     if scan.depth is not None:
@@ -43,7 +50,6 @@ def read(data: bytes) -> Scan | None:
                 assert scan.loop.frame(index).frame == index
             except ScanError:
                 continue
-    return scan
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
