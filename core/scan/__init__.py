@@ -10,6 +10,7 @@ from __future__ import annotations
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
+from core.scan._quality import Check, CheckName, Outcome, QualityReport, check_quality
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
 from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
@@ -17,20 +18,25 @@ from core.scan.samples import Sample, list_samples, open_sample
 
 __all__ = [
     "Box",
+    "Check",
+    "CheckName",
     "Correction",
     "Depth",
     "Doubt",
     "LesionSpec",
     "Loop",
     "Note",
+    "Outcome",
     "Phantom",
     "PhantomSpec",
+    "QualityReport",
     "Region",
     "Sample",
     "Scan",
     "Spacing",
     "Window",
     "case_number",
+    "check_quality",
     "doubts",
     "encode_png",
     "list_samples",
