@@ -7,6 +7,16 @@ scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for t
 
 from __future__ import annotations
 
+from core.scan._correct import (
+    contrast,
+    crop,
+    flip,
+    replay,
+    rewindow,
+    rotate,
+    split_panels,
+    trim,
+)
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
@@ -37,14 +47,22 @@ __all__ = [
     "Window",
     "case_number",
     "check_quality",
+    "contrast",
+    "crop",
     "doubts",
     "encode_png",
+    "flip",
     "list_samples",
     "make_phantom",
     "open_sample",
     "pixels_from_png",
     "read_scan",
     "readable_formats",
+    "replay",
     "restore_scan",
+    "rewindow",
+    "rotate",
+    "split_panels",
     "thumbnail",
+    "trim",
 ]

@@ -30,7 +30,7 @@ _BAND = 2
 _DEEPEST = 6
 #: A part is a picture where it is at least so large, measured against the largest part.
 _PICTURE_SHARE = 0.25
-_PICTURE_SIDE = 24
+_PICTURE_SIDE = 32
 #: Lit share of a picture: dark ones lie far above, lines of text mostly below.
 _PICTURE_LIT = 0.15
 #: Lit share where a picture faces a band: a picture ends there, while echo fades into a cyst.
@@ -112,9 +112,9 @@ def _empty(grey: NDArray[np.uint8], lit: NDArray[np.uint8], axis: int) -> NDArra
     """Tell for each column (axis 0) or row (axis 1) whether there is nothing in it."""
     length = grey.shape[axis]
     share = cv2.reduce(lit, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() / length
-    high = cv2.reduce(grey, axis, cv2.REDUCE_MAX).ravel().astype(np.int16)
-    low = cv2.reduce(grey, axis, cv2.REDUCE_MIN).ravel().astype(np.int16)
-    return np.asarray((share < _LIT_SHARE) | (high - low <= _ONE_TONE), np.bool_)
+    # NumPy's extremes are many times faster than those of OpenCV's reduce.
+    spread = grey.max(axis=axis) - grey.min(axis=axis)
+    return np.asarray((share < _LIT_SHARE) | (spread <= _ONE_TONE), np.bool_)
 
 
 def _runs(empty: NDArray[np.bool_]) -> list[tuple[int, int]]:

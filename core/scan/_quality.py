@@ -1,4 +1,4 @@
-"""The quality gate: is this picture like those a reading is known to work on?
+"""The quality gate: whether a picture is like those a reading is known to work on.
 
 Every figure is held against thresholds that were set from training images by
 ``python -m core.scan.fit_quality`` and lie in ``quality.json``; how is written there. A check that
@@ -214,9 +214,7 @@ class Limits:
 def fitted_limits() -> dict[CheckName, Limits]:
     """Return the limits that were set from training images."""
     stored = json.loads(THRESHOLDS.read_text(encoding="utf-8"))
-    return {
-        CheckName(name): Limits(**entry["limits"]) for name, entry in stored["checks"].items()
-    }
+    return {CheckName(name): Limits(**entry["limits"]) for name, entry in stored["checks"].items()}
 
 
 def figures(found: Measures) -> dict[CheckName, float]:
@@ -280,7 +278,5 @@ def check_quality(scan: Scan) -> QualityReport:
     for name in CheckName:
         outcome, threshold = limits[name].judge(values[name])
         unit = _UNITS.get(name, "share")
-        checks.append(
-            Check(name, outcome, values[name], threshold, unit, boxes.get(name, ()))
-        )
+        checks.append(Check(name, outcome, values[name], threshold, unit, boxes.get(name, ())))
     return QualityReport(tuple(checks))

@@ -24,8 +24,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "scan")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "scan"))
 
 from degradations import DEGRADATIONS, Degradation
 
@@ -60,9 +60,7 @@ def times(repeats: int) -> dict[str, dict[str, float]]:
     for name, pixels in images().items():
         scan = Scan.from_pixels(pixels)
         ours = median_ms(lambda scan=scan: check_quality(scan), repeats)
-        bare = median_ms(
-            lambda scan=scan: cv2.Laplacian(scan.grey, cv2.CV_64F).var(), repeats
-        )
+        bare = median_ms(lambda scan=scan: cv2.Laplacian(scan.grey, cv2.CV_64F).var(), repeats)
         report[name] = {
             "median_ms": round(ours, 1),
             "laplacian_ms": round(bare, 1),
