@@ -9,9 +9,20 @@ scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for t
 from __future__ import annotations
 
 from core.scan._archive import ArchiveMember, files_of, is_archive, open_archive
+from core.scan._correct import (
+    contrast,
+    crop,
+    flip,
+    replay,
+    rewindow,
+    rotate,
+    split_panels,
+    trim,
+)
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
+from core.scan._quality import Check, CheckName, Outcome, QualityReport, check_quality
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
 from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
@@ -20,23 +31,31 @@ from core.scan.samples import Sample, list_samples, open_sample
 __all__ = [
     "ArchiveMember",
     "Box",
+    "Check",
+    "CheckName",
     "Correction",
     "Depth",
     "Doubt",
     "LesionSpec",
     "Loop",
     "Note",
+    "Outcome",
     "Phantom",
     "PhantomSpec",
+    "QualityReport",
     "Region",
     "Sample",
     "Scan",
     "Spacing",
     "Window",
     "case_number",
+    "check_quality",
+    "contrast",
+    "crop",
     "doubts",
     "encode_png",
     "files_of",
+    "flip",
     "is_archive",
     "list_samples",
     "make_phantom",
@@ -45,6 +64,11 @@ __all__ = [
     "pixels_from_png",
     "read_scan",
     "readable_formats",
+    "replay",
     "restore_scan",
+    "rewindow",
+    "rotate",
+    "split_panels",
     "thumbnail",
+    "trim",
 ]

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import numpy as np
-
+from core.scan._measures import coloured_share, grid
+from core.scan._quality import BLANK, COLOURED_FAIL
 from core.scan._scan import Scan
-
-#: Grey levels: speckle alone spreads a scan by several times this.
-_FLAT = 6.0
-#: A pixel whose channels lie this far apart is coloured, in grey levels.
-_COLOUR = 40
-#: Coloured share above which it is not a grey picture with a colour bar or a Doppler window.
-_COLOURED_SHARE = 0.3
 
 
 class Doubt(StrEnum):
@@ -29,13 +22,12 @@ def doubts(scan: Scan) -> tuple[Doubt, ...]:
     """Return plain signs that ``scan`` is no B-mode ultrasound.
 
     Only what needs no model: a blank picture and one in colour. Noise, photographs in grey and
-    other modalities pass.
+    other modalities pass. The quality check asks the same and more, of the picture without its
+    frame.
     """
     found = []
-    if float(scan.grey.std()) < _FLAT:
+    if float(grid(scan.grey).std()) < BLANK:
         found.append(Doubt.FLAT)
-    if scan.pixels.ndim == 3:
-        spread = np.ptp(scan.pixels.astype(np.int16), axis=2)
-        if float((spread > _COLOUR).mean()) > _COLOURED_SHARE:
-            found.append(Doubt.COLOURED)
+    if coloured_share(scan.pixels) > COLOURED_FAIL:
+        found.append(Doubt.COLOURED)
     return tuple(found)
