@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
-from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
+from core.scan._parts import (
+    Box,
+    Correction,
+    Depth,
+    Loop,
+    Note,
+    Region,
+    Spacing,
+    Window,
+    spacing_within,
+)
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
 from core.scan.phantom import LesionSpec, Phantom, PhantomSpec, make_phantom
@@ -40,5 +50,6 @@ __all__ = [
     "read_scan",
     "readable_formats",
     "restore_scan",
+    "spacing_within",
     "thumbnail",
 ]
