@@ -294,7 +294,9 @@ def _held(connection: Connection, pseudonym: str) -> dict[str, _Held]:
             feedback.c.id,
             feedback.c.image_digest,
             feedback.c.person_id,
-            feedback.c.pseudonym,
+            # Compared by the database and not read back, so that no row of a log holds it.
+            (feedback.c.pseudonym == pseudonym).label("this"),
+            feedback.c.pseudonym.is_not(None).label("named"),
             feedback.c.context,
             feedback.c.label,
             feedback.c.submitted_at,
@@ -308,12 +310,12 @@ def _held(connection: Connection, pseudonym: str) -> dict[str, _Held]:
     held = {}
     for digest, rows in by_image.items():
         counts = {row.person_id: row for row in rows if row.context is not None}
-        holders = {person for person, row in counts.items() if row.pseudonym == pseudonym}
+        holders = {person for person, row in counts.items() if row.this}
         if not holders:
             continue
         mine = [row for row in rows if row.person_id in holders]
-        under = [row for row in mine if row.pseudonym == pseudonym]
-        disputed = any(row.pseudonym not in (None, pseudonym) for row in counts.values())
+        under = [row for row in mine if row.this]
+        disputed = any(row.named and not row.this for row in counts.values())
         # The newest word counts, also where it came without a context.
         held[digest] = _Held(
             digest, (under[0].submitted_at, under[0].id), under[-1], mine[-1].label, disputed
