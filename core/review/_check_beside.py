@@ -10,7 +10,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.errors import InvalidFeedback
 from core.review import _check
@@ -28,8 +31,9 @@ MAX_QUALITY_BYTES = 16_384
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[a-z_]{1,32}")
 _OUTCOMES = ("pass", "warn", "fail")
-# How far a length may lie from that of its points: a browser rounds what it shows.
-_SHARE, _PIXELS, _ROUNDED = 0.02, 1.0, 0.05
+# How far a length may lie from that of its points, which are rounded to hundredths of a pixel.
+_SHARE, _PIXELS = 0.01, 0.1
+Point = tuple[float, float]
 
 
 def beside(form: Feedback) -> None:
@@ -106,14 +110,14 @@ def _outcome(quality: Mapping[str, Any]) -> str:
 def measures(drawn: Iterable[Mapping[str, Any]], facts: ImageFacts) -> tuple[dict[str, Any], ...]:
     """Return measurements by hand as plain values; refuse what does not fit the image.
 
-    A caliper has two points; its value is their distance. An ellipse has two opposite corners of
-    the upright box around it, or the four ends of its axes, two and two; its value is its area,
-    π/4 times the product of the axes.
+    A distance has its two ends as points. An ellipse has the two ends of one axis and an end of
+    the other, at a right angle in the picture; its value is its area, and ``axes`` are its longest
+    and shortest diameter. Points are (x, y), whole numbers at pixel centres.
     """
     items = tuple(drawn)
     if len(items) > MAX_MEASURES:
         raise InvalidFeedback(
-            _("Too much is measured: at most {n} calipers and ellipses.").format(n=MAX_MEASURES)
+            _("Too much is measured: at most {n} distances and ellipses.").format(n=MAX_MEASURES)
         )
     return tuple(_measure(item, facts) for item in items)
 
@@ -121,50 +125,93 @@ def measures(drawn: Iterable[Mapping[str, Any]], facts: ImageFacts) -> tuple[dic
 def _measure(item: Mapping[str, Any], facts: ImageFacts) -> dict[str, Any]:
     unusable = InvalidFeedback(_("A measurement cannot be used. Delete it and measure again."))
     try:
-        kind, unit = item["kind"], item["unit"]
+        kind, unit, reason = str(item["kind"]), item["unit"], item.get("no_mm")
         points = [(float(x), float(y)) for x, y in item["points"]]
-        value = float(item["value"])
-    except (TypeError, ValueError, KeyError):
+        value, axes = float(item["value"]), [float(axis) for axis in item.get("axes", ())]
+    except (TypeError, ValueError, KeyError, AttributeError):
         raise unusable from None
-    if set(item) != {"kind", "points", "value", "unit"}:
+    numbers = [value, *axes, *(number for point in points for number in point)]
+    if (
+        not set(item) <= {"kind", "points", "value", "unit", "axes", "no_mm"}
+        or kind not in _MEASURES
+        or unit not in _MEASURES[kind].units
+        or len(points) != _MEASURES[kind].points
+        or not all(map(math.isfinite, numbers))
+        or not (reason is None or reason in _NO_MILLIMETRES)
+    ):
         raise unusable
-    units = {"caliper": ("px", "mm"), "ellipse": ("px2", "mm2")}.get(kind, ())
-    counts = {"caliper": (2,), "ellipse": (2, 4)}.get(kind, ())
-    if unit not in units or len(points) not in counts or not math.isfinite(value):
-        raise unusable
-    if not all(math.isfinite(x) and math.isfinite(y) for x, y in points):
-        raise unusable
-    if not all(0 <= x <= facts.width and 0 <= y <= facts.height for x, y in points):
+    # The third point of an ellipse, squared to the first axis, may come to lie beyond an edge.
+    inside = all(0 <= x <= facts.width and 0 <= y <= facts.height for x, y in points[:2])
+    near = all(
+        -facts.width <= x <= 2 * facts.width and -facts.height <= y <= 2 * facts.height
+        for x, y in points
+    )
+    if not (inside and near):
         raise InvalidFeedback(_("A measurement leaves the image. Delete it and measure again."))
+    extent, halves = _drawn(kind, points)
     scale: Spacing | None = (1.0, 1.0)
     if unit.startswith("mm"):
-        scale = spacing_within(facts.regions, facts.spacing, _box(points, facts))
-    if scale is None or not _agrees(kind, value, points, scale):
+        scale = spacing_within(facts.regions, facts.spacing, extent)
+    if scale is None or not _agrees(value, axes, halves, scale):
         raise unusable
-    return {"kind": kind, "points": [list(point) for point in points], "value": value, "unit": unit}
+    return {
+        "kind": kind,
+        "points": [list(point) for point in points],
+        "value": value,
+        "unit": unit,
+        "axes": axes,
+        "no_mm": reason,
+    }
 
 
-def _box(points: list[tuple[float, float]], facts: ImageFacts) -> Box:
-    xs, ys = [x for x, _y in points], [y for _x, y in points]
-    left, top = (
-        min(math.floor(min(xs)), facts.width - 1),
-        min(math.floor(min(ys)), facts.height - 1),
-    )
-    return left, top, max(1, math.ceil(max(xs)) - left), max(1, math.ceil(max(ys)) - top)
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    points: int
+    units: tuple[str, str]
 
 
-def _agrees(kind: str, value: float, points: list[tuple[float, float]], scale: Spacing) -> bool:
-    def apart(a: tuple[float, float], b: tuple[float, float]) -> float:
-        return math.hypot((a[0] - b[0]) * scale[1], (a[1] - b[1]) * scale[0])
+_MEASURES = {"distance": _Measure(2, ("px", "mm")), "ellipse": _Measure(3, ("px2", "mm2"))}
+# Why a measurement is in pixels.
+_NO_MILLIMETRES = ("uncalibrated", "outside", "crosses", "no lengths")
 
-    pixel = _PIXELS * max(scale)
-    if kind == "caliper":
-        length = apart(*points)
-        return abs(value - length) <= _SHARE * length + pixel + _ROUNDED
-    if len(points) == 2:
-        (x0, y0), (x1, y1) = points
-        points = [(x0, y0), (x1, y0), (x0, y0), (x0, y1)]
-    axes = apart(points[0], points[1]), apart(points[2], points[3])
-    area = math.pi / 4 * axes[0] * axes[1]
-    slack = math.pi / 4 * (sum(axes) * pixel + pixel**2)
-    return abs(value - area) <= 2 * _SHARE * area + slack + _ROUNDED
+
+def _drawn(kind: str, points: list[Point]) -> tuple[Box, list[Point]]:
+    """Return the pixels something lies on, and its half axes (one for a distance)."""
+    (x0, y0), (x1, y1) = points[:2]
+    centre, first = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
+    halves = [first]
+    reach = abs(first[0]), abs(first[1])
+    if kind == "ellipse":
+        long = math.hypot(*first)
+        across = (-first[1] / long, first[0] / long) if long else (0.0, 0.0)
+        x, y = points[2][0] - centre[0], points[2][1] - centre[1]
+        short = x * across[0] + y * across[1]
+        halves.append((across[0] * short, across[1] * short))
+        # The farthest points of an ellipse along x and y.
+        reach = (
+            math.hypot(*(half[0] for half in halves)),
+            math.hypot(*(half[1] for half in halves)),
+        )
+    # A pixel reaches half a step around its centre.
+    left, right = (math.floor(centre[0] + sign * reach[0] + 0.5) for sign in (-1, 1))
+    top, bottom = (math.floor(centre[1] + sign * reach[1] + 0.5) for sign in (-1, 1))
+    return (left, top, right - left + 1, bottom - top + 1), halves
+
+
+def _agrees(value: float, axes: list[float], halves: list[Point], scale: Spacing) -> bool:
+    scaled = np.array([(x * scale[1], y * scale[0]) for x, y in halves])
+    # A scale that differs by direction turns the axes: the singular values are the new ones.
+    semi = [float(half) for half in np.linalg.svd(scaled, compute_uv=False)]
+    slack = _PIXELS * max(scale)
+    if len(halves) == 1:
+        return not axes and _near(value, 2 * semi[0], slack)
+    if axes and not (
+        len(axes) == 2
+        and all(_near(axis, 2 * half, slack) for axis, half in zip(axes, semi, strict=True))
+    ):
+        return False
+    return _near(value, math.pi * semi[0] * semi[1], math.pi * (semi[0] + semi[1]) * slack)
+
+
+def _near(value: float, true: float, slack: float) -> bool:
+    return value > 0 and abs(value - true) <= _SHARE * true + slack

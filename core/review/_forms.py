@@ -165,8 +165,9 @@ class Feedback:
         each of ``checks``), and why a scan that failed it was read all the same: at most 500
         characters, needed beside an AI result.
     measures
-        What the doctor measured by hand, at most 20: each with ``kind`` (``caliper`` or
-        ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value`` and ``unit``.
+        What the doctor measured by hand, at most 20: each with ``kind`` (``distance`` or
+        ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value``, ``unit`` (``mm``,
+        ``mm2``, ``px``, ``px2``), ``axes`` of an ellipse, and ``no_mm``, why it is in pixels.
 
     Raises
     ------

@@ -30,7 +30,10 @@ FAILED = {
         {"name": "borders", "outcome": "pass", "value": 0.0, "threshold": 0.2, "unit": ""},
     ],
 }
-CALIPER = {"kind": "caliper", "points": [[2, 4], [12, 4]], "value": 2.0, "unit": "mm"}
+CALIPER = {
+    "kind": "distance", "points": [[2.0, 4.0], [12.0, 4.0]], "value": 2.0, "unit": "mm",
+    "axes": [], "no_mm": None,
+}  # fmt: skip
 OWN = {"ai": None, "verdict": None, "label": "benign", "origin": Origin.OPINION}
 
 
@@ -176,19 +179,48 @@ def test_a_reason_that_cannot_be_stored_is_refused_without_repeating_it(reason, 
 
 
 def test_what_was_measured_by_hand_is_stored_with_its_figures(store):
-    # 10 columns of 0.2 mm; an ellipse in a box of 10 x 8 pixels: 2 mm x 0.8 mm x pi / 4.
-    area = math.pi / 4 * 2 * 0.8
-    ellipse = {"kind": "ellipse", "points": [[2, 4], [12, 12]], "value": area, "unit": "mm2"}
-    by_axes = {"kind": "ellipse", "points": [[2, 8], [12, 8], [7, 4], [7, 12]],
-               "value": math.pi / 4 * 80, "unit": "px2"}  # fmt: skip
-    (entry,) = stored(store, form(measures=(CALIPER, ellipse, by_axes))).feedback
-    assert entry.measures == (CALIPER, ellipse, by_axes)
+    # 10 columns of 0.2 mm and 8 rows of 0.1 mm: 2 mm x 0.8 mm x pi / 4.
+    axes = [[2.0, 8.0], [12.0, 8.0], [7.0, 4.0]]
+    ellipse = {"kind": "ellipse", "points": axes, "value": math.pi / 4 * 1.6, "unit": "mm2",
+               "axes": [2.0, 0.8], "no_mm": None}  # fmt: skip
+    pixels = {**ellipse, "value": math.pi / 4 * 80, "unit": "px2", "axes": [10.0, 8.0],
+              "no_mm": "crosses"}  # fmt: skip
+    # At 45 degrees the two scales turn the axes; area counts by the product of the scales.
+    slanted = {**ellipse, "points": [[4.0, 4.0], [10.0, 10.0], [9.0, 5.0]], "axes": [],
+               "value": math.pi * math.hypot(3, 3) * math.hypot(2, 2) * 0.02}  # fmt: skip
+    sent = form(measures=(CALIPER, ellipse, pixels, slanted))
+    (entry,) = stored(store, sent).feedback
+    assert entry.measures == sent.measures == (CALIPER, ellipse, pixels, slanted)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"value": 1.6},
+        {"axes": [2.0]},
+        {"axes": [0.8, 2.0]},
+        {"axes": [2.0, 1.8]},
+        {"axes": [2.0, math.nan]},
+        {"unit": "mm"},
+        {"unit": "px2"},
+        {"points": [[2.0, 8.0], [12.0, 8.0]]},
+        {"points": [[2.0, 8.0], [2.0, 8.0], [7.0, 4.0]]},
+        {"no_mm": "Jane Roe"},
+    ],
+)
+def test_an_ellipse_that_its_points_do_not_give_is_refused(changed):
+    ellipse = {"kind": "ellipse", "points": [[2.0, 8.0], [12.0, 8.0], [7.0, 4.0]],
+               "value": math.pi / 4 * 1.6, "unit": "mm2", "axes": [2.0, 0.8]}  # fmt: skip
+    form(measures=(ellipse,))
+    with pytest.raises(InvalidFeedback, match="cannot be used"):
+        form(measures=(ellipse | changed,))
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
         ({"kind": "ruler"}, "cannot be used"),
+        ({"kind": ["distance"]}, "cannot be used"),
         ({"unit": "cm"}, "cannot be used"),
         ({"unit": "mm2"}, "cannot be used"),
         ({"value": "2"}, None),
