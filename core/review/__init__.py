@@ -23,8 +23,17 @@ from core.review._context import (
     LesionOrientation,
     LesionShape,
     PosteriorFeatures,
+    check_pseudonym,
 )
-from core.review._convert import ai_result, image_facts
+from core.review._convert import ai_result, image_facts, stored_scan
+from core.review._earlier import (
+    EarlierScan,
+    Relation,
+    SeenBefore,
+    earlier_scans,
+    open_earlier,
+    seen_before,
+)
 from core.review._forms import (
     DEFAULT_LABELS,
     AIResult,
@@ -37,8 +46,16 @@ from core.review._forms import (
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
 from core.review._submit import my_submissions, submit_feedback
+from core.review._suggest import (
+    Clue,
+    Suggestion,
+    Suggestions,
+    Withheld,
+    suggest_terms,
+)
 from core.review._views import (
     CaseEvent,
+    CaseFacts,
     CaseView,
     FeedbackEntry,
     Label,
@@ -56,8 +73,11 @@ __all__ = [
     "BiRads",
     "CaseContext",
     "CaseEvent",
+    "CaseFacts",
     "CaseState",
     "CaseView",
+    "Clue",
+    "EarlierScan",
     "EchoPattern",
     "EventKind",
     "Feedback",
@@ -78,22 +98,33 @@ __all__ = [
     "QueueItem",
     "QueuePage",
     "Receipt",
+    "Relation",
     "Revealed",
+    "SeenBefore",
     "Stage",
     "Submission",
+    "Suggestion",
+    "Suggestions",
     "Urgency",
     "Verdict",
+    "Withheld",
     "add_comment",
     "ai_result",
+    "check_pseudonym",
     "close_case",
+    "earlier_scans",
     "image_facts",
     "list_queue",
     "my_submissions",
     "open_case",
+    "open_earlier",
     "rebuild_projection",
     "record_blind_read",
     "reveal",
     "revise_label",
+    "seen_before",
     "settled_label",
+    "stored_scan",
     "submit_feedback",
+    "suggest_terms",
 ]

@@ -58,6 +58,7 @@ def open_case(store: Store, person: Person, case_number: str) -> CaseView:
         _rules.need_four_eyes(connection, person, case.digest)
         own = _rules.own_read(connection, person, case.digest)
         labels = _rows.labels_offered(connection, case.digest)
+        facts = _rows.case_facts(connection, case.digest)
     return CaseView(
         case_number=case.case_number,
         image=_rows.image_facts(case),
@@ -68,6 +69,7 @@ def open_case(store: Store, person: Person, case_number: str) -> CaseView:
         received_at=case.received_at,
         version=case.version,
         own_read=own,
+        facts=facts,
     )
 
 
@@ -314,6 +316,7 @@ def _everything(connection: Connection, person: Person, case: AnyRow) -> Reveale
         entries=_rows.label_entries(connection, schema.label_entries.c.image_digest == case.digest),
         events=_rows.case_events(connection, schema.case_events.c.image_digest == case.digest),
         settled=_settled(connection, case),
+        image=_rows.image_facts(case),
     )
 
 

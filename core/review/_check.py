@@ -42,10 +42,15 @@ def text(value: str) -> None:
                 n=len(value), limit=MAX_COMMENT
             )
         )
-    if any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in value):
+    if not can_be_stored(value):
         raise InvalidFeedback(
             _("The comment holds a character that cannot be stored. Type it again without it.")
         )
+
+
+def can_be_stored(value: str) -> bool:
+    """Tell whether every database keeps the text as typed: no NUL, no half a character."""
+    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in value)
 
 
 def chosen(value: str | None, choices: type[StrEnum]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.review._forms import AIResult, ImageFacts
+from core.scan import restore_scan
 
 if TYPE_CHECKING:
     from core.lesion import LesionControls
@@ -27,6 +28,45 @@ def image_facts(scan: Scan) -> ImageFacts:
         spacing=scan.spacing,
         frames=scan.frames,
         synthetic=scan.synthetic,
+        frame=scan.frame,
+        series=scan.series,
+        regions=scan.regions,
+        corrections=scan.corrections,
+        origin=scan.origin,
+        notes=scan.notes,
+        window=None if scan.depth is None else scan.depth.window,
+    )
+
+
+def stored_scan(image: ImageFacts, png: bytes) -> Scan:
+    """Make the scan again from its stored facts and pixels.
+
+    Parameters
+    ----------
+    image
+        Its facts.
+    png
+        Its pixels. Values of more than 8 bits are not stored, so the scan has no ``depth``.
+
+    Raises
+    ------
+    ScanError
+        These are not the bytes of a whole PNG.
+    ValueError
+        The facts contradict each other or the pixels.
+    """
+    return restore_scan(
+        png,
+        modality=image.modality,
+        spacing=image.spacing,
+        frames=image.frames,
+        synthetic=image.synthetic,
+        frame=image.frame,
+        regions=image.regions,
+        corrections=image.corrections,
+        origin=image.origin,
+        notes=image.notes,
+        series=image.series,
     )
 
 

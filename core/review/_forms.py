@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from core.review import _check
+from core.review import _check, _check_beside
 from core.review._choices import CaseState, Origin, Problem, Urgency, Verdict
+from core.review._context import CaseContext
+from core.scan import Correction, Note, Region, Window
 
 #: An outline on an image: (x, y) in pixels of the image, x to the right, y down, at least three.
 Polygon = tuple[tuple[float, float], ...]
@@ -39,6 +41,17 @@ class ImageFacts:
         How many frames the file held.
     synthetic
         Whether it is a phantom and no patient.
+    frame, series
+        Which of the frames it is, from 0, and the digest of the first of them.
+    regions
+        Areas with a scale of their own; they belong to the digest, and ``spacing`` is None then.
+    corrections, origin
+        What was done to the image before it was read, in order, and the digest of what it was
+        done to.
+    notes
+        What reading the file had to decide.
+    window
+        Through which the pixels were made, where there were more than 8 bits of grey.
     """
 
     digest: str
@@ -50,6 +63,13 @@ class ImageFacts:
     spacing: tuple[float, float] | None = None
     frames: int = 1
     synthetic: bool = False
+    frame: int = 0
+    series: str | None = None
+    regions: tuple[Region, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    origin: str | None = None
+    notes: tuple[Note, ...] = ()
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,17 @@ class Feedback:
         Corrected outlines, and the digest of the image on which they were drawn.
     outline_accepted
         Whether the AI outline (made with ``ai.controls``) was accepted as it is.
+    context
+        The case beside the image, by the doctor. None says nothing about it; one without a
+        pseudonym takes back the one this person gave with this image before.
+    quality, override_reason
+        What the quality check of this image found (``outcome`` ``pass``, ``warn`` or ``fail`` of
+        each of ``checks``), and why a scan that failed it was read all the same: at most 500
+        characters, needed beside an AI result.
+    measures
+        What the doctor measured by hand, at most 20: each with ``kind`` (``distance`` or
+        ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value``, ``unit`` (``mm``,
+        ``mm2``, ``px``, ``px2``), ``axes`` of an ellipse, and ``no_mm``, why it is in pixels.
 
     Raises
     ------
@@ -160,10 +191,16 @@ class Feedback:
     region_image: str | None = None
     outline_accepted: bool = False
     labels: tuple[str, ...] = DEFAULT_LABELS
+    context: CaseContext | None = None
+    quality: Mapping[str, Any] | None = None
+    override_reason: str = field(default="", repr=False)
+    measures: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", _check.polygons(self.regions))
         _check.feedback(self)
+        _check_beside.beside(self)
+        object.__setattr__(self, "measures", _check_beside.measures(self.measures, self.image))
 
 
 @dataclass(frozen=True, slots=True)

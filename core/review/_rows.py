@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,8 +13,11 @@ from sqlalchemy import Connection, Row, Select, insert, select
 
 from core.errors import CaseNotFound, StateConflict
 from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
+from core.review._context import CaseContext
+from core.review._convert import plain
 from core.review._forms import AIResult, Feedback, ImageFacts, LabelDraft, Polygon
-from core.review._views import CaseEvent, FeedbackEntry, LabelEntry
+from core.review._views import CaseEvent, CaseFacts, FeedbackEntry, LabelEntry
+from core.scan import Correction, Note, Region, Window
 from core.store import insert_new, schema
 from core.text import _
 from core.trust import Person
@@ -69,6 +72,13 @@ def add_image(connection: Connection, facts: ImageFacts, blob: str, at: datetime
         "synthetic": facts.synthetic,
         "blob": blob,
         "created_at": at,
+        "frame": facts.frame,
+        "regions": [_region(region) for region in facts.regions] or None,
+        "corrections": [correction.to_dict() for correction in facts.corrections] or None,
+        "origin": facts.origin,
+        "notes": [str(note) for note in facts.notes] or None,
+        "series": facts.series,
+        "window": None if facts.window is None else asdict(facts.window),
     }
     insert_new(connection, schema.images, values)
 
@@ -86,7 +96,25 @@ def image_facts(row: AnyRow) -> ImageFacts:
         spacing=(row.spacing_row, row.spacing_column) if known else None,
         frames=row.frames,
         synthetic=row.synthetic,
+        frame=row.frame or 0,
+        series=row.series,
+        regions=tuple(_region_of(stored) for stored in row.regions or ()),
+        corrections=tuple(Correction.from_dict(stored) for stored in row.corrections or ()),
+        origin=row.origin,
+        notes=tuple(Note(note) for note in row.notes or ()),
+        window=None if row.window is None else Window(**row.window),
     )
+
+
+def _region(region: Region) -> dict[str, Any]:
+    box = [region.left, region.top, region.right, region.bottom]
+    return {"box": box, "spacing": None if region.spacing is None else list(region.spacing)}
+
+
+def _region_of(stored: Mapping[str, Any]) -> Region:
+    spacing = stored["spacing"]
+    left, top, right, bottom = stored["box"]
+    return Region(left, top, right, bottom, None if spacing is None else (spacing[0], spacing[1]))
 
 
 def find_case(connection: Connection, case_number: str, *, lock: bool = False) -> AnyRow:
@@ -162,15 +190,19 @@ def add_feedback(
     at: datetime,
 ) -> int:
     """Append a form and return its id."""
-    values = form_values(form) | {
-        "submission_key": form.submission_key,
-        "fingerprint": mark,
-        "image_digest": form.image.digest,
-        "read_id": read_id,
-        "person_id": person.id,
-        "region_image": form.region_image if form.regions else None,
-        "submitted_at": at,
-    }
+    values = (
+        form_values(form)
+        | beside_values(form)
+        | {
+            "submission_key": form.submission_key,
+            "fingerprint": mark,
+            "image_digest": form.image.digest,
+            "read_id": read_id,
+            "person_id": person.id,
+            "region_image": form.region_image if form.regions else None,
+            "submitted_at": at,
+        }
+    )
     return _inserted(connection.execute(insert(schema.feedback).values(**values)))
 
 
@@ -188,6 +220,19 @@ def form_values(form: Feedback) -> dict[str, Any]:
         "comment": form.comment,
         "regions": form.regions,
         "outline_accepted": form.outline_accepted,
+    }
+
+
+def beside_values(form: Feedback) -> dict[str, Any]:
+    """Return what stands beside the answer of a form, as it is stored; None for what does not."""
+    context = form.context
+    return {
+        "pseudonym": None if context is None else context.pseudonym or None,
+        # An empty one takes back what was said before; none says nothing.
+        "context": None if context is None else context.to_dict(),
+        "quality": None if form.quality is None else plain(form.quality),
+        "override_reason": form.override_reason or None,
+        "measures": plain(form.measures) or None,
     }
 
 
@@ -271,9 +316,36 @@ def feedback_entries(connection: Connection, digest: str) -> tuple[FeedbackEntry
             regions=_polygons(row.regions),
             outline_accepted=row.outline_accepted,
             submitted_at=row.submitted_at,
+            context=context_of(row),
+            quality=row.quality,
+            override_reason=row.override_reason or "",
+            measures=tuple(row.measures or ()),
         )
         for row in rows
     )
+
+
+def context_of(row: AnyRow) -> CaseContext | None:
+    """Return the context in a row of ``feedback``; None where none was given."""
+    if row.context is None:
+        return None
+    return CaseContext.from_dict(row.context, row.pseudonym or "")
+
+
+def case_facts(connection: Connection, digest: str) -> CaseFacts:
+    """Return what is no opinion of the newest context given with an image."""
+    feedback = schema.feedback
+    query = (
+        select(feedback.c.context)
+        .where(feedback.c.image_digest == digest, feedback.c.context.is_not(None))
+        .order_by(feedback.c.id.desc())
+        .limit(1)
+    )
+    stored = connection.execute(query).scalar()
+    if stored is None:
+        return CaseFacts()
+    context = CaseContext.from_dict(stored)
+    return CaseFacts(context.age, context.laterality, context.clock, context.distance_mm)
 
 
 def labels_offered(connection: Connection, digest: str) -> tuple[str, ...]:

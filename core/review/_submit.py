@@ -10,11 +10,10 @@ from sqlalchemy import Connection, select
 from core.errors import InvalidFeedback, ScanError
 from core.review import _rows
 from core.review._choices import CaseState, EventKind, Urgency
-from core.review._convert import image_facts
+from core.review._convert import image_facts, stored_scan
 from core.review._forms import Feedback
 from core.review._projection import project
 from core.review._views import Receipt, Submission
-from core.scan import restore_scan
 from core.store import schema
 from core.text import _
 from core.trust import Permission, Person, remember, require
@@ -130,9 +129,9 @@ def my_submissions(
 def _bound_to_its_pixels(form: Feedback) -> None:
     # What is stored is what was judged: the digest is made again from the very bytes to be kept.
     try:
-        scan = restore_scan(form.png, spacing=form.image.spacing)
-        facts = image_facts(scan)
-    except ScanError:
+        facts = image_facts(stored_scan(form.image, form.png))
+    except (ScanError, ValueError):
+        # Facts that contradict the pixels, as a region outside them, name no scan either.
         facts = None
     claimed = form.image
     if facts is None or (facts.digest, facts.case_number, facts.channels) != (
@@ -149,7 +148,10 @@ def _mark(person: Person, form: Feedback) -> str:
     # What the person decided and on what; not the AI's figures, which a warm and a cold read may
     # give with another last bit.
     controls = None if form.ai is None else [form.ai.bundle_digest, form.ai.controls]
-    return _rows.fingerprint(person.id, form.image.digest, _rows.form_values(form), controls)
+    said = _rows.form_values(form)
+    # Only where there is any, so that what was sent before there was a context keeps its mark.
+    said |= {name: value for name, value in _rows.beside_values(form).items() if value is not None}
+    return _rows.fingerprint(person.id, form.image.digest, said, controls)
 
 
 def _saved(connection: Connection, key: str) -> _rows.AnyRow | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from core.review._choices import (
     CaseState,
@@ -14,6 +16,7 @@ from core.review._choices import (
     Urgency,
     Verdict,
 )
+from core.review._context import CaseContext, Laterality
 from core.review._forms import AIResult, ImageFacts, Polygon
 
 
@@ -95,6 +98,27 @@ class LabelEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What a blind reader is told of the patient: what is known before anybody looks.
+
+    No opinion is among it: neither BI-RADS nor a lexicon term, neither indication nor history,
+    which often quote one, nor the pseudonym, which would lead to earlier answers.
+
+    Attributes
+    ----------
+    age
+        Years.
+    laterality, clock, distance_mm
+        Which breast, position on the clock face (1 to 12), millimetres from the nipple.
+    """
+
+    age: int | None = None
+    laterality: Laterality | None = None
+    clock: int | None = None
+    distance_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """What a reviewer may see before their own read: the image, and nobody's answer.
 
@@ -109,6 +133,8 @@ class CaseView:
         the case has moved since, they refuse. Keep it across reruns of a page.
     own_read
         My own blind read, once saved.
+    facts
+        Of the newest context that came with the case.
     """
 
     case_number: str
@@ -120,11 +146,16 @@ class CaseView:
     received_at: datetime
     version: int
     own_read: LabelEntry | None
+    facts: CaseFacts = CaseFacts()
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEntry:
-    """Feedback as saved, with the AI's answer it is about."""
+    """Feedback as saved, with the AI's answer it is about.
+
+    ``context``, ``quality`` and ``measures`` are as in :class:`core.review.Feedback`; None and
+    empty where none were sent.
+    """
 
     id: int
     person_id: str
@@ -140,6 +171,10 @@ class FeedbackEntry:
     regions: tuple[Polygon, ...]
     outline_accepted: bool
     submitted_at: datetime
+    context: CaseContext | None = None
+    quality: Mapping[str, Any] | None = None
+    override_reason: str = field(default="", repr=False)
+    measures: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +218,8 @@ class Revealed:
         As in :class:`CaseView`, newer than the view's.
     own_read
         The blind read of the person who asks.
+    image
+        The image, with what was done to it.
     feedback
         What clinicians sent, oldest first, each with the AI's answer of the time.
     entries
@@ -201,6 +238,7 @@ class Revealed:
     entries: tuple[LabelEntry, ...]
     events: tuple[CaseEvent, ...]
     settled: Label | None
+    image: ImageFacts
 
     @property
     def reads(self) -> tuple[AIResult, ...]:

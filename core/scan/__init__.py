@@ -21,7 +21,17 @@ from core.scan._correct import (
 )
 from core.scan._doubts import Doubt, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
-from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
+from core.scan._parts import (
+    Box,
+    Correction,
+    Depth,
+    Loop,
+    Note,
+    Region,
+    Spacing,
+    Window,
+    spacing_within,
+)
 from core.scan._quality import Check, CheckName, Outcome, QualityReport, check_quality
 from core.scan._read import read_scan, readable_formats
 from core.scan._scan import Scan, case_number
@@ -68,6 +78,7 @@ __all__ = [
     "restore_scan",
     "rewindow",
     "rotate",
+    "spacing_within",
     "split_panels",
     "thumbnail",
     "trim",

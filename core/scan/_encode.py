@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.errors import UnsupportedFormat
 from core.scan._formats import corrupt
+from core.scan._parts import Correction, Note, Region
 from core.scan._png import PNG
 from core.scan._scan import Scan
 from core.text import _
@@ -82,6 +83,12 @@ def restore_scan(
     spacing: tuple[float, float] | None = None,
     frames: int = 1,
     synthetic: bool = False,
+    frame: int = 0,
+    regions: tuple[Region, ...] = (),
+    corrections: tuple[Correction, ...] = (),
+    origin: str | None = None,
+    notes: tuple[Note, ...] = (),
+    series: str | None = None,
 ) -> Scan:
     """Make the scan again that was stored as PNG and geometry.
 
@@ -89,12 +96,14 @@ def restore_scan(
     ----------
     png
         ``encode_png(scan)``.
-    modality, spacing, frames, synthetic
-        As the scan had them. Digest and case number are the same again if pixels and spacing
-        are; the source digest is that of ``png``.
+    modality, spacing, frames, synthetic, frame, regions, corrections, origin, notes, series
+        As the scan had them. Digest and case number are the same again if pixels, spacing and
+        regions are; the source digest is that of ``png``.
 
     Raises
     ------
+    ValueError
+        They contradict each other or the pixels, as a region outside the image does.
     CorruptFile
         These are not the bytes of a whole PNG.
     """
@@ -104,6 +113,12 @@ def restore_scan(
         spacing=spacing,
         frames=frames,
         synthetic=synthetic,
+        frame=frame,
+        regions=regions,
+        corrections=corrections,
+        origin=origin,
+        notes=notes,
+        series=series,
         source_digest=hashlib.sha256(png).hexdigest(),
     )
 

@@ -33,8 +33,8 @@ from core.review import (
     record_blind_read,
     reveal,
     revise_label,
+    stored_scan,
 )
-from core.scan import restore_scan
 from core.text import _
 from core.trust import Person
 from core.ui import picture, service
@@ -121,14 +121,7 @@ def outline_again(
     """Make a stored result's outline again, or return None where the model is another one."""
     if predictor.bundle.digest != read.bundle_digest or read.controls is None:
         return None
-    image = case.image
-    scan = restore_scan(
-        case.png,
-        modality=image.modality,
-        spacing=image.spacing,
-        frames=image.frames,
-        synthetic=image.synthetic,
-    )
+    scan = stored_scan(case.image, case.png)
     if scan.digest != read.image_digest:
         return None
     prediction = predictor.read(scan)

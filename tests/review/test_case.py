@@ -76,7 +76,7 @@ def test_before_the_own_read_a_reviewer_sees_the_image_and_no_answer(store, numb
     assert view.own_read is None
     assert {field.name for field in dataclasses.fields(CaseView)} == {
         "case_number", "image", "png", "labels", "state", "urgency", "received_at", "version",
-        "own_read",
+        "own_read", "facts",
     }  # fmt: skip
     assert "secret-of-the-clinician" not in repr(view)
 

@@ -238,4 +238,11 @@ def test_the_facts_of_a_scan_hold_nothing_of_the_uploaded_file():
         "spacing": (0.1, 0.2),
         "frames": 1,
         "synthetic": True,
+        "frame": 0,
+        "series": None,
+        "regions": (),
+        "corrections": (),
+        "origin": None,
+        "notes": (),
+        "window": None,
     }
