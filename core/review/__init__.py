@@ -34,6 +34,14 @@ from core.review._forms import (
     Polygon,
     QueueFilter,
 )
+from core.review._names import (
+    birads_name,
+    confidence_name,
+    origin_name,
+    problem_name,
+    term_name,
+    verdict_name,
+)
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
 from core.review._submit import my_submissions, submit_feedback
@@ -85,15 +93,21 @@ __all__ = [
     "Verdict",
     "add_comment",
     "ai_result",
+    "birads_name",
     "close_case",
+    "confidence_name",
     "image_facts",
     "list_queue",
     "my_submissions",
     "open_case",
+    "origin_name",
+    "problem_name",
     "rebuild_projection",
     "record_blind_read",
     "reveal",
     "revise_label",
     "settled_label",
     "submit_feedback",
+    "term_name",
+    "verdict_name",
 ]

@@ -7,7 +7,7 @@ scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for t
 
 from __future__ import annotations
 
-from core.scan._doubts import Doubt, doubts
+from core.scan._doubts import Doubt, doubt_line, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import Box, Correction, Depth, Loop, Note, Region, Spacing, Window
 from core.scan._read import read_scan, readable_formats
@@ -31,6 +31,7 @@ __all__ = [
     "Spacing",
     "Window",
     "case_number",
+    "doubt_line",
     "doubts",
     "encode_png",
     "list_samples",

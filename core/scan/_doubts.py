@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from core.scan._scan import Scan
+from core.text import _
 
 #: Grey levels: speckle alone spreads a scan by several times this.
 _FLAT = 6.0
@@ -39,3 +40,14 @@ def doubts(scan: Scan) -> tuple[Doubt, ...]:
         if float((spread > _COLOUR).mean()) > _COLOURED_SHARE:
             found.append(Doubt.COLOURED)
     return tuple(found)
+
+
+def doubt_line(doubt: Doubt) -> str:
+    """Say what a doubt means for whoever reads the answer."""
+    return {
+        Doubt.FLAT: _("This picture is almost blank: whatever the model says of it means nothing."),
+        Doubt.COLOURED: _(
+            "This picture is in colour, so hardly a B-mode ultrasound: the model was not made for "
+            "it."
+        ),
+    }[doubt]
