@@ -1,0 +1,95 @@
+"""What was measured of the printed outlines and by hand, as a table."""
+
+from __future__ import annotations
+
+import math
+
+from core.lesion import Lesion
+from core.report._document import Grid, Section, Words, plain
+from core.report._input import ManualMeasure, ReportInput
+from core.report._picture import box_of, letter
+from core.scan import Scan
+from core.text import _
+
+_NONE = "–"
+#: More rows than this do not fit under the image.
+_FEW = 6
+
+
+def measurements(given: ReportInput) -> Section | None:
+    """Return the table of everything measured, or None where nothing is."""
+    rows = [_of_lesion(lesion, i) for i, lesion in enumerate(given.printed)]
+    rows += [_by_hand(measure, given.scan, i) for i, measure in enumerate(given.measures)]
+    if not rows:
+        return None
+    header = ("", _("Longest axis"), _("Perpendicular"), _("Area"), _("Depth / width"))
+    return Section(
+        name="measurements",
+        heading=_("Measurements"),
+        place="under" if len(rows) <= _FEW else "below",
+        grid=Grid(header, tuple(rows)),
+        notes=tuple(_notes(given, rows)),
+    )
+
+
+def length(value: float, unit: str) -> str:
+    """Return a length as it is printed: mm to a tenth, pixels whole."""
+    return f"{value:.1f} mm" if unit == "mm" else f"{value:.0f} px"
+
+
+def _of_lesion(lesion: Lesion, index: int) -> tuple[str, ...]:
+    m = lesion.measurements
+    number = str(index + 1) + ("*" if m.touches_border else "")
+    area = f"{m.area:.1f} mm²" if m.unit == "mm" else f"{m.area:.0f} px²"
+    return (
+        number,
+        length(m.longest_chord, m.unit),
+        length(m.perpendicular_chord, m.unit),
+        area,
+        f"{m.depth_to_width:.2f}",
+    )
+
+
+def _by_hand(measure: ManualMeasure, scan: Scan, index: int) -> tuple[str, ...]:
+    spacing = scan.spacing_at(box_of(_reach(measure), scan))
+    unit = "px" if spacing is None else "mm"
+    row, column = spacing or (1.0, 1.0)
+    vectors = [
+        ((x1 - x0) * column, (y1 - y0) * row)
+        for (x0, y0), (x1, y1) in zip(measure.points[::2], measure.points[1::2], strict=True)
+    ]
+    axes = sorted((math.hypot(*vector) for vector in vectors), reverse=True)
+    lengths = [length(axis, unit) for axis in axes]
+    if measure.kind == "caliper":
+        return (letter(index), lengths[0], _NONE, _NONE, _NONE)
+    # Conjugate diameters: right also where rows and columns have different scales.
+    (ax, ay), (bx, by) = vectors
+    area = math.pi / 4 * abs(ax * by - ay * bx)
+    said = f"{area:.1f} mm²" if unit == "mm" else f"{area:.0f} px²"
+    return (letter(index), *lengths, said, _NONE)
+
+
+def _reach(measure: ManualMeasure) -> tuple[tuple[float, float], ...]:
+    """Return the corners an ellipse reaches to: it bulges beyond the ends of turned axes."""
+    if measure.kind == "caliper":
+        return measure.points
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = measure.points
+    x, y = (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
+    wide = math.hypot(bx - ax, dx - cx) / 2
+    high = math.hypot(by - ay, dy - cy) / 2
+    return (x - wide, y - high), (x + wide, y + high)
+
+
+def _notes(given: ReportInput, rows: list[tuple[str, ...]]) -> list[Words]:
+    notes = []
+    if given.outline == "accepted":
+        notes.append(_("Numbers: the AI’s outline, accepted by the doctor."))
+    elif given.outline == "drawn":
+        notes.append(_("Numbers: regions drawn by the doctor."))
+    if given.measures:
+        notes.append(_("Letters: set by hand."))
+    if any("px" in row[1] for row in rows):
+        notes.append(_("px: pixels, because no single calibration holds there."))
+    if any(row[0].endswith("*") for row in rows):
+        notes.append(_("* reaches the edge of the image: the true size may be larger."))
+    return [plain(note) for note in notes]
