@@ -5,16 +5,23 @@ Public surface: :func:`make_report` takes a :class:`ReportInput` and gives a
 did not confirm is drawn: no unconfirmed outline, no heat region.
 """
 
+from core.report._batch import BatchRow, BatchState, batch_csv
 from core.report._document import ReportDocument
 from core.report._html import to_html
 from core.report._input import ManualMeasure, ReportInput, missing
 from core.report._make import make_report
 from core.report._pdf import to_pdf
+from core.report._summary import batch_summary_html, batch_summary_pdf
 
 __all__ = [
+    "BatchRow",
+    "BatchState",
     "ManualMeasure",
     "ReportDocument",
     "ReportInput",
+    "batch_csv",
+    "batch_summary_html",
+    "batch_summary_pdf",
     "make_report",
     "missing",
     "to_html",

@@ -16,28 +16,58 @@ from core.scan import Scan
 from core.text import _
 
 Outline = Literal["accepted", "drawn", "none"]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class ManualMeasure:
-    """A caliper or an ellipse that somebody set by hand.
+    """A caliper or an ellipse that somebody set by hand; its figures come from its points.
 
     Attributes
     ----------
     kind
-        ``caliper`` (two ends) or ``ellipse`` (the two ends of one axis, then those of the other).
+        ``caliper`` or ``ellipse``.
     points
         (x, y) in pixels of the image, x to the right, y down; a whole number is the middle of a
-        pixel. Two for a caliper, four for an ellipse.
+        pixel. The two ends of a caliper; of an ellipse the two ends of one axis, then those of
+        the other.
     """
 
     kind: Literal["caliper", "ellipse"]
-    points: tuple[tuple[float, float], ...]
+    points: tuple[Point, ...]
 
     def __post_init__(self) -> None:
         fits = len(self.points) == (2 if self.kind == "caliper" else 4)
         if not fits or not all(math.isfinite(n) for point in self.points for n in point):
             raise ReportError(_("A manual measurement is incomplete: set it again."))
+
+    @classmethod
+    def of(cls, measure: Mapping[str, Any]) -> ManualMeasure:
+        """Make one from a mapping with ``kind`` and ``points``, as viewer and feedback have it.
+
+        Parameters
+        ----------
+        measure
+            ``kind`` is ``caliper``, ``distance`` (the same) or ``ellipse``. An ellipse has two
+            opposite corners of the upright box around it, the ends of one axis and one end of the
+            other, or the four ends of its axes.
+
+        Raises
+        ------
+        ReportError
+            It is none of these.
+        """
+        points = tuple((float(x), float(y)) for x, y in measure.get("points", ()))
+        if measure.get("kind") in ("caliper", "distance"):
+            return cls("caliper", points)
+        if len(points) == 2:
+            (x0, y0), (x1, y1) = points
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            points = ((x0, y), (x1, y), (x, y0), (x, y1))
+        elif len(points) == 3:
+            (ax, ay), (bx, by), (cx, cy) = points
+            points = (*points, (ax + bx - cx, ay + by - cy))
+        return cls("ellipse", points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from core.model import (
     Prediction,
     answer_title,
@@ -56,7 +58,7 @@ def make_report(given: ReportInput) -> ReportDocument:
     return ReportDocument(
         language=language(),
         title=_("Report of a reading"),
-        subtitle=_made(given),
+        subtitle=plain(stamp(given.made_at, given.author, given.role)),
         case_number=scan.case_number,
         case_title=_("Case {case}").format(case=scan.case_number),
         image_digest=scan.digest,
@@ -88,15 +90,15 @@ def synthetic(is_phantom: bool) -> str:
     return _("SYNTHETIC PHANTOM: no patient is behind this image") if is_phantom else ""
 
 
-def _made(given: ReportInput) -> Words:
-    when = given.made_at.strftime("%Y-%m-%d %H:%M %z")
+def stamp(made_at: datetime, author: str, role: str) -> str:
+    """Say when and by whom a document was made."""
+    date, time, zone = made_at.strftime("%Y-%m-%d %H:%M %z").split(" ")
     # "+0200" is easier to read as "UTC+02:00".
-    date, time, zone = when.split(" ")
-    stamp = f"{date} {time} (UTC{zone[:3]}:{zone[3:]})"
-    who = ", ".join(part for part in (given.author, given.role) if part)
+    when = f"{date} {time} (UTC{zone[:3]}:{zone[3:5]})"
+    who = ", ".join(part for part in (author, role) if part)
     if not who:
-        return plain(_("Made {when}").format(when=stamp))
-    return plain(_("Made {when} by {who}").format(when=stamp, who=who))
+        return _("Made {when}").format(when=when)
+    return _("Made {when} by {who}").format(when=when, who=who)
 
 
 def _ai(given: ReportInput) -> Section:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from core.lesion import Lesion
 from core.report._document import Grid, Section, Words, plain
 from core.report._input import ManualMeasure, ReportInput
@@ -54,19 +56,15 @@ def _by_hand(measure: ManualMeasure, scan: Scan, index: int) -> tuple[str, ...]:
     spacing = scan.spacing_at(box_of(_reach(measure), scan))
     unit = "px" if spacing is None else "mm"
     row, column = spacing or (1.0, 1.0)
-    vectors = [
-        ((x1 - x0) * column, (y1 - y0) * row)
-        for (x0, y0), (x1, y1) in zip(measure.points[::2], measure.points[1::2], strict=True)
-    ]
-    axes = sorted((math.hypot(*vector) for vector in vectors), reverse=True)
-    lengths = [length(axis, unit) for axis in axes]
+    ends = np.array(measure.points, np.float64) * (column, row)
     if measure.kind == "caliper":
-        return (letter(index), lengths[0], _NONE, _NONE, _NONE)
-    # Conjugate diameters: right also where rows and columns have different scales.
-    (ax, ay), (bx, by) = vectors
-    area = math.pi / 4 * abs(ax * by - ay * bx)
+        apart = float(np.hypot(*(ends[1] - ends[0])))
+        return (letter(index), length(apart, unit), _NONE, _NONE, _NONE)
+    # Scales that differ by direction turn the axes: the singular values are the new ones.
+    diameters = np.linalg.svd(ends[1::2] - ends[::2], compute_uv=False)
+    area = math.pi / 4 * float(diameters.prod())
     said = f"{area:.1f} mm²" if unit == "mm" else f"{area:.0f} px²"
-    return (letter(index), *lengths, said, _NONE)
+    return (letter(index), *(length(float(axis), unit) for axis in diameters), said, _NONE)
 
 
 def _reach(measure: ManualMeasure) -> tuple[tuple[float, float], ...]:

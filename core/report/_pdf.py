@@ -7,6 +7,7 @@ case number and time, nothing of a person.
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from PIL import Image
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase.pdfdoc import PDFString
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -29,7 +31,7 @@ from reportlab.platypus.doctemplate import LayoutError
 
 from core.errors import ReportError
 from core.report import _fonts
-from core.report._document import ReportDocument, Section, plain, said, strong
+from core.report._document import Phrases, ReportDocument, Section, plain, said, strong
 from core.report._pdf_parts import (
     ACCENT,
     INK,
@@ -57,7 +59,7 @@ _SIZES: Final = tuple(
     Sizes(text, image) for text, image in ((8.6, 92), (8.2, 84), (7.8, 74), (7.4, 66), (7.0, 58))
 )
 #: reportlab keeps what it has embedded in the font object: one document at a time.
-_one_at_a_time = Lock()
+one_at_a_time = Lock()
 
 
 def to_pdf(document: ReportDocument) -> bytes:
@@ -71,7 +73,7 @@ def to_pdf(document: ReportDocument) -> bytes:
     ReportError
         The fonts are missing, or it cannot be laid out.
     """
-    with _one_at_a_time:
+    with one_at_a_time:
         _fonts.register()
         for sizes in _SIZES:
             try:
@@ -111,30 +113,26 @@ def _build(
             _page(document, "later", _LATER_HEAD, pages, real),
         ]
     )
-    template.build(_story(document, sizes, real=real, side=side), canvasmaker=_canvas(document))
+    template.build(
+        _story(document, sizes, real=real, side=side),
+        canvasmaker=canvas_of(document.made_at, document.language),
+    )
     return out.getvalue(), int(template.page)
 
 
-def _canvas(document: ReportDocument) -> Any:
-    """Return a canvas whose file names the time of the report and nothing else of its making."""
-    when = document.made_at
-    zone = when.strftime("%z")
-    stamp = when.strftime("D:%Y%m%d%H%M%S") + f"{zone[:3]}'{zone[3:5]}'"
+def canvas_of(made_at: datetime, code: str) -> Any:
+    """Return a canvas whose file names language and time of making, and nothing of a person."""
+    zone = made_at.strftime("%z")
+    stamp = made_at.strftime("D:%Y%m%d%H%M%S") + f"{zone[:3]}'{zone[3:5]}'"
 
     def make(*arguments: Any, **options: Any) -> Canvas:
         canvas = Canvas(*arguments, **options)
         canvas.setDateFormatter(lambda *_parts: stamp)
         canvas.setProducer("Overread")
-        canvas._doc.Catalog.Lang = _lang(document)
+        canvas._doc.Catalog.Lang = PDFString(code.replace("_", "-"))
         return canvas
 
     return make
-
-
-def _lang(document: ReportDocument) -> Any:
-    from reportlab.pdfbase.pdfdoc import PDFString
-
-    return PDFString(document.language.replace("_", "-"))
 
 
 def _page(document: ReportDocument, name: str, head: float, pages: int, real: bool) -> PageTemplate:
@@ -153,7 +151,7 @@ def _page(document: ReportDocument, name: str, head: float, pages: int, real: bo
     def around(canvas: Canvas, template: BaseDocTemplate) -> None:
         canvas.saveState()
         _header(canvas, document, first=name == "first", real=real)
-        _footer(canvas, document, int(template.page), pages)
+        footer(canvas, document.phrases, document.case_title, int(template.page), pages)
         canvas.restoreState()
 
     return PageTemplate(id=name, frames=[frame], onPage=around, autoNextPageTemplate="later")
@@ -190,8 +188,9 @@ def _header(canvas: Canvas, document: ReportDocument, *, first: bool, real: bool
         one_line(canvas, right - wide + 4, y + 3.4, strong(document.banner), size, INK)
 
 
-def _footer(canvas: Canvas, document: ReportDocument, page: int, pages: int) -> None:
-    phrases, y = document.phrases, _FOOT - 2.6 * mm
+def footer(canvas: Canvas, phrases: Phrases, middle: str, page: int, pages: int) -> None:
+    """Write the notice, ``middle`` or that the document goes on, and the number of the page."""
+    y = _FOOT - 2.6 * mm
     canvas.setStrokeColor(RULE)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, _FOOT + 1 * mm, A4[0] - MARGIN, _FOOT + 1 * mm)
@@ -199,7 +198,6 @@ def _footer(canvas: Canvas, document: ReportDocument, page: int, pages: int) -> 
     number = phrases.page.format(page=page, pages=pages)
     right = A4[0] - MARGIN - text_width(number, _fonts.REGULAR, 7.5)
     one_line(canvas, right, y, plain(number), 7.5, QUIET)
-    middle = document.case_title
     if page < pages:
         middle = phrases.continued.format(page=page + 1)
     x = A4[0] / 2 - text_width(middle, _fonts.BOLD, 7.5) / 2 + 12 * mm

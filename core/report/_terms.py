@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.model import percent
 from core.scan import Correction, Note
 from core.text import _
 
@@ -43,18 +44,17 @@ def note_words(note: Note) -> str:
 def check_name(name: str) -> str:
     """Return the name of a quality check; one we do not know keeps its own."""
     return {
+        "blank": _("blank picture"),
         "resolution": _("resolution"),
         "blur": _("sharpness"),
-        "sharpness": _("sharpness"),
         "contrast": _("contrast"),
         "exposure": _("exposure"),
-        "saturation": _("saturation"),
-        "colour_doppler": _("colour Doppler"),
-        "doppler": _("colour Doppler"),
+        "clipped_black": _("clipped to black"),
+        "clipped_white": _("clipped to white"),
+        "colour": _("colour"),
         "annotation": _("annotation"),
-        "borders": _("black borders"),
-        "black_borders": _("black borders"),
-        "panels": _("side-by-side panels"),
+        "borders": _("empty borders"),
+        "panels": _("pictures in one image"),
     }.get(name, name.replace("_", " "))
 
 
@@ -72,7 +72,12 @@ def _check(check: Mapping[str, Any]) -> str:
     )
     if value is None or threshold is None:
         return name
-    unit = f" {check['unit']}" if check.get("unit") else ""
-    return _("{name} ({value}{unit}, threshold {threshold}{unit})").format(
-        name=name, value=f"{value:.3g}", threshold=f"{threshold:.3g}", unit=unit
-    )
+    unit = str(check.get("unit") or "")
+    if unit == "share":
+        return f"{name} ({_beside(percent(value, 1), percent(threshold, 1))})"
+    suffix = {"px": " px", "grey levels": " " + _("grey levels")}.get(unit, "")
+    return f"{name} ({_beside(f'{value:.3g}{suffix}', f'{threshold:.3g}{suffix}')})"
+
+
+def _beside(value: str, threshold: str) -> str:
+    return _("{value}, threshold {threshold}").format(value=value, threshold=threshold)
