@@ -7,11 +7,9 @@ did not confirm is drawn: no unconfirmed outline, no heat region.
 
 from core.report._batch import BatchRow, BatchState, batch_csv
 from core.report._document import ReportDocument
-from core.report._html import to_html
 from core.report._input import ManualMeasure, ReportInput, missing
 from core.report._make import make_report
-from core.report._pdf import to_pdf
-from core.report._summary import batch_summary_html, batch_summary_pdf
+from core.report._printers import batch_summary_html, batch_summary_pdf, to_html, to_pdf
 
 __all__ = [
     "BatchRow",

@@ -16,7 +16,7 @@ from core.errors import ReportError
 from core.lesion import Lesion, safe_cell
 from core.model import Prediction
 from core.report._terms import checks
-from core.scan import Scan, thumbnail
+from core.scan import Scan, doubts, thumbnail
 from core.text import _
 
 _THUMBNAIL = 64
@@ -55,6 +55,8 @@ class BatchRow:
         Worst outcome of the quality checks, and those that failed, in words.
     longest, perpendicular, unit
         Of the largest AI outline, which nobody has confirmed; ``unit`` is mm or px.
+    doubts
+        Plain signs that it is no scan of the kind the model was made for; no interval then.
     thumbnail
         uint8 small picture, or None.
     """
@@ -85,6 +87,7 @@ class BatchRow:
     longest: float | None = None
     perpendicular: float | None = None
     unit: str = ""
+    doubts: tuple[str, ...] = ()
     thumbnail: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @classmethod
@@ -130,6 +133,10 @@ class BatchRow:
         if prediction is None:
             state = BatchState.QUALITY_FAILED if worst == "fail" else BatchState.NOT_READ
         values: dict[str, Any] = {} if prediction is None else _answer(prediction)
+        found_doubts = tuple(doubt.value for doubt in doubts(scan))
+        if found_doubts:
+            # No validation scan was like this, so how often such scores were right is unknown.
+            values |= {"low": None, "high": None, "n": None}
         if lesions and prediction is not None and prediction.has_lesion_map:
             m = max(lesions, key=lambda lesion: lesion.measurements.area_pixels).measurements
             values |= {
@@ -147,6 +154,7 @@ class BatchRow:
             synthetic=scan.synthetic,
             quality=worst,
             quality_failed=tuple(checks(quality, "fail")),
+            doubts=found_doubts,
             thumbnail=thumbnail(scan, _THUMBNAIL),
             **values,
         )
@@ -231,6 +239,7 @@ def _columns(row: BatchRow) -> dict[str, Any]:
         "operating_threshold": row.threshold,
         "quality": row.quality,
         "quality_failed": "; ".join(row.quality_failed),
+        "doubts": "; ".join(row.doubts),
         "longest_chord": row.longest,
         "perpendicular_chord": row.perpendicular,
         "unit": row.unit,

@@ -24,7 +24,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def to_html(document: ReportDocument) -> bytes:
-    """Return the report as HTML (UTF-8), image inside, with a style sheet for print."""
+    """See :func:`core.report.to_html`."""
     picture = document.picture
     bars = [
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.errors import ReportError
 from core.model import (
     Prediction,
     answer_title,
@@ -91,7 +92,15 @@ def synthetic(is_phantom: bool) -> str:
 
 
 def stamp(made_at: datetime, author: str, role: str) -> str:
-    """Say when and by whom a document was made."""
+    """Say when and by whom a document was made.
+
+    Raises
+    ------
+    ReportError
+        The time has no time zone.
+    """
+    if made_at.utcoffset() is None:
+        raise ReportError(_("The time of a report needs its time zone."))
     date, time, zone = made_at.strftime("%Y-%m-%d %H:%M %z").split(" ")
     # "+0200" is easier to read as "UTC+02:00".
     when = f"{date} {time} (UTC{zone[:3]}:{zone[3:5]})"

@@ -63,16 +63,7 @@ one_at_a_time = Lock()
 
 
 def to_pdf(document: ReportDocument) -> bytes:
-    """Return the report as PDF.
-
-    Text that does not fit on one page, even at the smallest size that reads well, goes on at the
-    largest size over further pages, each of which says that it goes on.
-
-    Raises
-    ------
-    ReportError
-        The fonts are missing, or it cannot be laid out.
-    """
+    """See :func:`core.report.to_pdf`."""
     with one_at_a_time:
         _fonts.register()
         for sizes in _SIZES:

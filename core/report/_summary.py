@@ -22,7 +22,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
-from core.model import class_name, percent, point_name
+from core.model import apart, class_name, percent, point_name
 from core.report import _fonts
 from core.report._batch import BatchRow, BatchState, counts
 from core.report._document import Words, plain, strong
@@ -53,25 +53,18 @@ class _Line:
 def batch_summary_pdf(
     rows: Sequence[BatchRow], *, made_at: datetime, author: str = "", role: str = ""
 ) -> bytes:
-    """Return the summary as PDF, in the language in force.
-
-    Parameters
-    ----------
-    rows
-        In the order they are to be listed.
-    made_at, author, role
-        As in :class:`~core.report.ReportInput`.
-    """
+    """See :func:`core.report.batch_summary_pdf`."""
     with one_at_a_time:
         _fonts.register()
-        pages = _build(rows, stamp(made_at, author, role), made_at, 1)[1]
-        return _build(rows, stamp(made_at, author, role), made_at, pages)[0]
+        subtitle = stamp(made_at, author, role)
+        pages = _build(rows, subtitle, made_at, 1)[1]
+        return _build(rows, subtitle, made_at, pages)[0]
 
 
 def batch_summary_html(
     rows: Sequence[BatchRow], *, made_at: datetime, author: str = "", role: str = ""
 ) -> bytes:
-    """Return the summary as one HTML file; parameters as for :func:`batch_summary_pdf`."""
+    """See :func:`core.report.batch_summary_html`."""
     lines = [_line(number, row) for number, row in enumerate(rows, start=1)]
     text: str = template("summary.html").render(
         lang=language().replace("_", "-"),
@@ -157,11 +150,15 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
         if row.flagged
         else _("Not flagged as {label}").format(label=positive)
     )
-    words = f" · {percent(row.probability)}"
+    shown = apart(row.probability, row.threshold or row.probability)[0]
+    words = f" · {shown}"
     if row.calibrated is False:
         words += " " + _("(not calibrated)")
     lines = [(*strong(title), *plain(words))]
-    if row.low is not None and row.high is not None:
+    if row.doubts:
+        lines.insert(0, strong(_("Hardly a breast ultrasound image")))
+        lines += [plain(_("No interval is given: no validation scan was like this."))]
+    elif row.low is not None and row.high is not None:
         lines.append(
             plain(
                 _("95% interval {low}–{high}, n = {n}").format(
@@ -256,10 +253,7 @@ def _story(rows: Sequence[BatchRow]) -> list[Flowable]:
     facts, large = _facts(rows), _SIZES.style(scale=1.8, after=0)
     table = Table(
         [
-            [
-                paragraph(strong(value), _SIZES.style(scale=1.8, leading=16))
-                for _name, value in facts
-            ],
+            [paragraph(strong(value), large) for _name, value in facts],
             [paragraph(plain(name), quiet) for name, _value in facts],
         ],
         colWidths=[WIDTH / len(facts)] * len(facts),
