@@ -17,6 +17,15 @@ from core.model._preprocess import Geometry, InputSpec, fit, preprocess
 from core.model._registry import BundleEntry, list_bundles, resolve
 from core.model._statistics import Interval, score_interval, shift_prior, wilson_interval
 from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
+from core.model._words import (
+    answer_title,
+    apart,
+    class_name,
+    evidence,
+    percent,
+    point_figures,
+    point_name,
+)
 
 __all__ = [
     "Bundle",
@@ -39,10 +48,17 @@ __all__ = [
     "Reference",
     "WarmUp",
     "WarmUpStatus",
+    "answer_title",
+    "apart",
+    "class_name",
+    "evidence",
     "fit",
     "import_tensorflow",
     "list_bundles",
     "load_network",
+    "percent",
+    "point_figures",
+    "point_name",
     "preprocess",
     "read_bundle",
     "resolve",

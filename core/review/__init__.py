@@ -43,6 +43,14 @@ from core.review._forms import (
     Polygon,
     QueueFilter,
 )
+from core.review._names import (
+    birads_name,
+    confidence_name,
+    origin_name,
+    problem_name,
+    term_name,
+    verdict_name,
+)
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
 from core.review._submit import my_submissions, submit_feedback
@@ -110,14 +118,18 @@ __all__ = [
     "Withheld",
     "add_comment",
     "ai_result",
+    "birads_name",
     "check_pseudonym",
     "close_case",
+    "confidence_name",
     "earlier_scans",
     "image_facts",
     "list_queue",
     "my_submissions",
     "open_case",
     "open_earlier",
+    "origin_name",
+    "problem_name",
     "rebuild_projection",
     "record_blind_read",
     "reveal",
@@ -127,4 +139,6 @@ __all__ = [
     "stored_scan",
     "submit_feedback",
     "suggest_terms",
+    "term_name",
+    "verdict_name",
 ]

@@ -19,7 +19,7 @@ from core.scan._correct import (
     split_panels,
     trim,
 )
-from core.scan._doubts import Doubt, doubts
+from core.scan._doubts import Doubt, doubt_line, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
 from core.scan._parts import (
     Box,
@@ -62,6 +62,7 @@ __all__ = [
     "check_quality",
     "contrast",
     "crop",
+    "doubt_line",
     "doubts",
     "encode_png",
     "files_of",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from core.scan._measures import coloured_share, grid
 from core.scan._quality import BLANK, COLOURED_FAIL
 from core.scan._scan import Scan
+from core.text import _
 
 
 class Doubt(StrEnum):
@@ -31,3 +32,14 @@ def doubts(scan: Scan) -> tuple[Doubt, ...]:
     if coloured_share(scan.pixels) > COLOURED_FAIL:
         found.append(Doubt.COLOURED)
     return tuple(found)
+
+
+def doubt_line(doubt: Doubt) -> str:
+    """Say what a doubt means for whoever reads the answer."""
+    return {
+        Doubt.FLAT: _("This picture is almost blank: whatever the model says of it means nothing."),
+        Doubt.COLOURED: _(
+            "This picture is in colour, so hardly a B-mode ultrasound: the model was not made for "
+            "it."
+        ),
+    }[doubt]

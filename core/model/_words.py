@@ -1,0 +1,126 @@
+"""A prediction in words: the same on the page and in a report, so that they cannot disagree."""
+
+from __future__ import annotations
+
+from core.model._card import OperatingPoint
+from core.model._prediction import Prediction
+from core.model._statistics import shift_prior
+from core.text import _
+
+#: A screening-like prevalence, to show how much the same answer means elsewhere.
+ELSEWHERE = 0.05
+
+
+def class_name(label: str) -> str:
+    """Return a class's name; a model of the site's own may have classes we do not know."""
+    return {
+        "normal": _("normal"),
+        "benign": _("benign"),
+        "malignant": _("malignant"),
+    }.get(label, label)
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Return a share (0..1) in percent, whole unless told otherwise; never rounded to certainty."""
+    value, step = share * 100, 10.0**-decimals
+    if 0 < value < step:
+        return f"<{step:.{decimals}f}%"
+    if 100 - step < value < 100:
+        return f">{100 - step:.{decimals}f}%"
+    return f"{value:.{decimals}f}%"
+
+
+def apart(probability: float, threshold: float) -> tuple[str, str]:
+    """Return both in percent, with as many decimals as it takes to tell them apart."""
+    most = 0 if probability == threshold else 3
+    for decimals in range(most + 1):
+        pair = percent(probability, decimals), percent(threshold, decimals)
+        if pair[0] != pair[1]:
+            break
+    return pair
+
+
+def answer_title(prediction: Prediction) -> str:
+    """Return the answer at the approved operating point in a few words."""
+    positive = class_name(prediction.positive)
+    if prediction.flagged:
+        return _("Flagged: {label}").format(label=positive)
+    return _("Not flagged as {label}").format(label=positive)
+
+
+def point_name(name: str) -> str:
+    """Return an operating point's name; a site's own has the name its card gives it."""
+    return {
+        "balanced": _("balanced"),
+        "sensitivity-95": _("95% sensitivity"),
+        "specificity-95": _("95% specificity"),
+    }.get(name, name)
+
+
+def point_figures(point: OperatingPoint, positive: str) -> str:
+    """Say what a threshold achieved on the validation scans, with 95 % intervals."""
+    return _("found {found} of the {label} validation scans, spared {spared} of the others").format(
+        found=_rate(point.sensitivity, point.sensitivity_interval),
+        spared=_rate(point.specificity, point.specificity_interval),
+        label=positive,
+    )
+
+
+def evidence(prediction: Prediction) -> list[str]:
+    """Say what stands behind a probability: interval, n, prevalence, and what it means elsewhere.
+
+    Lines for the person who reads it; ``**`` encloses what matters most.
+    """
+    lines = []
+    if not prediction.calibrated:
+        lines.append(_("This model came without calibration: its score is no probability."))
+    interval = prediction.interval
+    if interval is not None:
+        lines.append(
+            _(
+                "Of {n} validation scans scored {low}–{high}, {positives} were {label}: {rate}, "
+                "95% interval **{from_}–{to}**."
+            ).format(
+                n=interval.n,
+                low=percent(interval.score_low),
+                high=percent(interval.score_high),
+                positives=interval.positives,
+                rate=percent(interval.positives / interval.n),
+                label=class_name(prediction.positive),
+                from_=percent(interval.low),
+                to=percent(interval.high),
+            )
+        )
+        if not interval.low <= prediction.probability <= interval.high:
+            lines.append(_("The probability lies outside this interval: trust the interval more."))
+    else:
+        lines.append(_("No validation scans stand behind this number: no interval can be given."))
+    if prediction.prevalence is not None and prediction.calibrated:
+        study = prediction.prevalence
+        elsewhere = percent(shift_prior(prediction.probability, study, ELSEWHERE))
+        if interval is not None:
+            bounds = (
+                shift_prior(bound, study, ELSEWHERE) for bound in (interval.low, interval.high)
+            )
+            elsewhere += " ({}–{})".format(*map(percent, bounds))
+        lines.append(
+            _(
+                "Holds where {study} are {label}, as in the study; where {few} are, "
+                "the same image means **{shifted}**."
+            ).format(
+                study=percent(study),
+                few=percent(ELSEWHERE),
+                label=class_name(prediction.positive),
+                shifted=elsewhere,
+            )
+        )
+    else:
+        lines.append(_("The prevalence this number holds for is not known."))
+    return lines
+
+
+def _rate(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "–"
+    spread = "" if interval is None else f" [{interval[0] * 100:.0f}–{interval[1] * 100:.0f}]"
+    return f"{value * 100:.0f}%{spread}"

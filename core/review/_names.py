@@ -1,0 +1,103 @@
+"""The names of verdicts, origins and lexicon terms, the same on the page and in a report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from core.review._choices import Origin, Problem, Verdict
+from core.review._context import (
+    BiRads,
+    EchoPattern,
+    Laterality,
+    LesionMargin,
+    LesionOrientation,
+    LesionShape,
+    PosteriorFeatures,
+)
+from core.text import _
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """Return a verdict's name."""
+    return {
+        Verdict.ACCEPT: _("Accept"),
+        Verdict.REJECT: _("Reject"),
+        Verdict.SUPPLEMENT: _("Supplement"),
+    }[verdict]
+
+
+def origin_name(origin: Origin) -> str:
+    """Return the name of what a label rests on."""
+    return {
+        Origin.BIOPSY: _("Biopsy"),
+        Origin.FOLLOW_UP: _("Follow-up"),
+        Origin.CONSENSUS: _("Consensus"),
+        Origin.OPINION: _("Opinion"),
+    }[origin]
+
+
+def problem_name(problem: Problem) -> str:
+    """Return the name of something that was wrong."""
+    return {
+        Problem.MISSED_LESION: _("Missed lesion"),
+        Problem.FALSE_ALARM: _("False alarm"),
+        Problem.WRONG_CLASS: _("Wrong class"),
+        Problem.WRONG_OUTLINE: _("Wrong outline"),
+        Problem.POOR_IMAGE: _("Poor image"),
+        Problem.OTHER: _("Other"),
+    }[problem]
+
+
+def confidence_name(step: int) -> str:
+    """Return what a confidence of 1 to 5 means."""
+    return {
+        1: _("1 · guess"),
+        2: _("2 · unsure"),
+        3: _("3 · fairly sure"),
+        4: _("4 · sure"),
+        5: _("5 · certain"),
+    }[step]
+
+
+def term_name(term: StrEnum) -> str:
+    """Return the name of a side or of a lexicon term (ACR BI-RADS Atlas, 5th edition)."""
+    names: dict[StrEnum, str] = {
+        Laterality.LEFT: _("left"),
+        Laterality.RIGHT: _("right"),
+        LesionShape.OVAL: _("oval"),
+        LesionShape.ROUND: _("round"),
+        LesionShape.IRREGULAR: _("irregular"),
+        LesionOrientation.PARALLEL: _("parallel"),
+        LesionOrientation.NOT_PARALLEL: _("not parallel"),
+        LesionMargin.CIRCUMSCRIBED: _("circumscribed"),
+        LesionMargin.INDISTINCT: _("indistinct"),
+        LesionMargin.ANGULAR: _("angular"),
+        LesionMargin.MICROLOBULATED: _("microlobulated"),
+        LesionMargin.SPICULATED: _("spiculated"),
+        EchoPattern.ANECHOIC: _("anechoic"),
+        EchoPattern.HYPERECHOIC: _("hyperechoic"),
+        EchoPattern.COMPLEX: _("complex cystic and solid"),
+        EchoPattern.HYPOECHOIC: _("hypoechoic"),
+        EchoPattern.ISOECHOIC: _("isoechoic"),
+        EchoPattern.HETEROGENEOUS: _("heterogeneous"),
+        PosteriorFeatures.NONE: _("no posterior features"),
+        PosteriorFeatures.ENHANCEMENT: _("enhancement"),
+        PosteriorFeatures.SHADOWING: _("shadowing"),
+        PosteriorFeatures.COMBINED: _("combined pattern"),
+    }
+    return names[term]
+
+
+def birads_name(category: BiRads) -> str:
+    """Return what an assessment category means (ACR BI-RADS Atlas, 5th edition)."""
+    return {
+        BiRads.INCOMPLETE: _("incomplete, needs more imaging"),
+        BiRads.NEGATIVE: _("negative"),
+        BiRads.BENIGN: _("benign"),
+        BiRads.PROBABLY_BENIGN: _("probably benign"),
+        BiRads.LOW_SUSPICION: _("low suspicion of malignancy"),
+        BiRads.MODERATE_SUSPICION: _("moderate suspicion of malignancy"),
+        BiRads.HIGH_SUSPICION: _("high suspicion of malignancy"),
+        BiRads.HIGHLY_SUGGESTIVE: _("highly suggestive of malignancy"),
+        BiRads.PROVEN: _("known, biopsy-proven malignancy"),
+    }[category]

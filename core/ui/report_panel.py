@@ -1,0 +1,156 @@
+"""Reports to take away: one scan as PDF or HTML, many as a CSV or a printed summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from core.errors import OverreadError
+from core.report import (
+    BatchRow,
+    ReportInput,
+    batch_csv,
+    batch_summary_html,
+    batch_summary_pdf,
+    make_report,
+    missing,
+    to_html,
+    to_pdf,
+)
+from core.text import LANGUAGES, _, language, use_language
+
+#: Title, end of the file's name, type, and what makes it.
+_Offer = tuple[str, str, str, Callable[[], bytes]]
+
+
+def report_downloads(make: Callable[[], ReportInput], case_number: str, *, key: str) -> None:
+    """Offer the report of one scan; what it will lack is said before.
+
+    Parameters
+    ----------
+    make
+        Gives the read as it stands. Called when the panel is drawn, to tell what is missing, and
+        again when a report is asked for; so it must be cheap and may raise an
+        :class:`~core.errors.OverreadError`, whose line is then shown instead of the buttons.
+    case_number
+        Names the files.
+    key
+        Unique among the panels of a page.
+    """
+    with st.container(border=True, gap="small", key=key):
+        st.markdown("**" + _("Report · case {case}").format(case=case_number) + "**")
+        try:
+            lacks = missing(make())
+        except OverreadError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        for line in lacks:
+            st.caption(":material/info: " + line)
+        code = language()
+        _buttons(
+            [
+                (
+                    _("Report PDF"),
+                    f"{case_number}-report.pdf",
+                    "application/pdf",
+                    _in(code, lambda: to_pdf(make_report(make()))),
+                ),
+                (
+                    _("Report HTML"),
+                    f"{case_number}-report.html",
+                    "text/html",
+                    _in(code, lambda: to_html(make_report(make()))),
+                ),
+            ],
+            key,
+        )
+        _language_note()
+
+
+def batch_downloads(
+    make_rows: Callable[[], Sequence[BatchRow]],
+    *,
+    key: str,
+    files: Callable[[], Sequence[str]] | None = None,
+    author: str = "",
+    role: str = "",
+) -> None:
+    """Offer the result of many scans.
+
+    Parameters
+    ----------
+    make_rows
+        Gives the rows; called only when a file is asked for.
+    key
+        Unique among the panels of a page.
+    files
+        Gives what the person calls each file, for the CSV only; None leaves them out.
+    author, role
+        Who makes the summary, as they want to be named.
+    """
+
+    def table() -> bytes:
+        names = None if files is None else files()
+        # With the mark that lets a spreadsheet take it for UTF-8.
+        return batch_csv(make_rows(), names).encode("utf-8-sig")
+
+    def summary(made: Callable[..., bytes]) -> Callable[[], bytes]:
+        return lambda: made(
+            make_rows(), made_at=datetime.now().astimezone(), author=author, role=role
+        )
+
+    code = language()
+    day = datetime.now().astimezone().strftime("%Y-%m-%d")
+    with st.container(border=True, gap="small", key=key):
+        st.markdown("**" + _("Result of all scans") + "**")
+        st.caption(_("Outlines in it are the AI’s and unconfirmed."))
+        if files is not None:
+            st.caption(_("The CSV names your files; the summary does not."))
+        _buttons(
+            [
+                (_("Result CSV"), f"scans-{day}.csv", "text/csv", _in(code, table)),
+                (
+                    _("Summary PDF"),
+                    f"scans-{day}.pdf",
+                    "application/pdf",
+                    _in(code, summary(batch_summary_pdf)),
+                ),
+                (
+                    _("Summary HTML"),
+                    f"scans-{day}.html",
+                    "text/html",
+                    _in(code, summary(batch_summary_html)),
+                ),
+            ],
+            key,
+        )
+        _language_note()
+
+
+def _language_note() -> None:
+    st.caption(
+        _("It is written in {language}, the language of this page.").format(
+            language=LANGUAGES[language()]
+        )
+    )
+
+
+def _in(code: str, make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return what makes a file in the language of the page that offered it."""
+
+    def made() -> bytes:
+        # The download is made outside the run of the page, where no session tells the language.
+        with use_language(code):
+            return make()
+
+    return made
+
+
+def _buttons(offers: list[_Offer], key: str) -> None:
+    with st.container(horizontal=True, gap="small", key=f"{key}-files"):
+        for title, name, mime, make in offers:
+            options: dict[str, Any] = {"on_click": "ignore", "icon": ":material/download:"}
+            st.download_button(title, make, name, mime, key=f"{key}-{name}", **options)
