@@ -5,9 +5,11 @@ is left is outlined at the picture's resolution and measured, in pixels where no
 known. A heatmap can be shaped the same way, but gives heat regions: nothing of them is measured.
 
 Public surface: :func:`find_lesions`, :func:`find_heat_regions`, :func:`lesion_from_mask` and
-:func:`mask_from_polygon` for what a doctor draws, and the exports.
+:func:`mask_from_polygon` for what a doctor draws, :func:`measure_by_hand` for calipers and
+ellipses, and the exports.
 """
 
+from core.lesion._by_hand import HandMeasure, measure_by_hand, measure_within
 from core.lesion._controls import (
     CHOICES,
     PRESETS,
@@ -33,6 +35,7 @@ __all__ = [
     "CHOICES",
     "PRESETS",
     "RANGES",
+    "HandMeasure",
     "HeatRegion",
     "HeatRegionResult",
     "Lesion",
@@ -44,6 +47,8 @@ __all__ = [
     "find_lesions",
     "lesion_from_mask",
     "mask_from_polygon",
+    "measure_by_hand",
+    "measure_within",
     "measurements_csv",
     "measurements_frame",
     "measurements_json",

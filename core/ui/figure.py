@@ -16,7 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.scan import Region as Area
+from core.scan import Spacing
 from core.text import _, ngettext
+from core.ui.figure_parts import (
+    Beside,
+    Deep,
+    LoopView,
+    areas_data,
+    beside_data,
+    deep_data,
+    loop_data,
+)
 
 #: Most outlines drawn at once; the others are counted in :attr:`Figure.hidden`.
 MAX_OUTLINES = 50
@@ -45,6 +56,8 @@ class Layers:
     compare
         ``"overlay"``, ``"original"`` (nothing over the image), or ``"both"``: the untouched image
         beside the overlay with one zoom for both (below each other where the screen is narrow).
+        Where the figure has another image to stand beside, that stands in the untouched one's
+        place.
     """
 
     heat: bool = False
@@ -113,6 +126,8 @@ class Figure:
         Outlines that are drawn, and those that were left out for being too many.
     width, height
         Of the image, in pixels.
+    spacing, areas
+        The calibration it was built with.
     """
 
     data: dict[str, Any]
@@ -121,6 +136,8 @@ class Figure:
     hidden: int
     width: int
     height: int
+    spacing: Spacing | None = None
+    areas: tuple[Area, ...] = ()
 
     @property
     def note(self) -> str | None:
@@ -145,13 +162,19 @@ def build_figure(
     kind: Kind = "lesion",
     heat_url: str | None = None,
     case_number: str = "",
+    deep: Deep | None = None,
+    loop: LoopView | None = None,
+    beside: Beside | None = None,
+    spacing: Spacing | None = None,
+    areas: Sequence[Area] = (),
 ) -> Figure:
     """Describe an image with its overlays for the viewer.
 
     Parameters
     ----------
     image_url, heat_url
-        Addresses of the image and of its heatmap, the same size; see ``core.ui.media``.
+        Addresses of the image and of its heatmap, which is stretched over it; see
+        ``core.ui.media``. A deep image has its own address, and ``image_url`` does not count.
     width, height
         Of the image, in pixels, at most 32767 each.
     outlines
@@ -164,6 +187,15 @@ def build_figure(
         as heat, and never with chords.
     case_number
         Goes into the text for screen readers.
+    deep
+        The values behind the image where there are more than 8 bits.
+    loop
+        The loop that the image is a frame of.
+    beside
+        What stands beside the overlay instead of the untouched image.
+    spacing, areas
+        The calibration of the scan: millimetres per pixel (row, column) all over the image, or
+        areas with a scale of their own. A scale bar is drawn where there is one spacing.
 
     Raises
     ------
@@ -177,7 +209,7 @@ def build_figure(
     rings = [_as_points(ring) for outline in shown for ring in outline.rings]
     heat_region = kind == "heat region"
     data: dict[str, Any] = {
-        "image": image_url,
+        "image": image_url if deep is None else deep.url,
         "width": width,
         "height": height,
         "compare": layers.compare,
@@ -200,10 +232,15 @@ def build_figure(
             for chord in outline.chords
             if layers.chords and not heat_region
         ],
+        "deep": deep_data(deep),
+        "loop": loop_data(loop),
+        "beside": beside_data(beside),
+        "spacing": None if spacing is None or areas else list(spacing),
+        "areas": areas_data(areas),
     }
     left_out = hidden + len(outlines) - len(shown)
     alt = _alternative(case_number, width, height, len(shown), kind)
-    return Figure(data, alt, len(shown), left_out, width, height)
+    return Figure(data, alt, len(shown), left_out, width, height, spacing, tuple(areas))
 
 
 def encode(points: NDArray[np.integer[Any]]) -> dict[str, str]:

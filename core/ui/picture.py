@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.lesion import HeatRegionResult, LesionResult
+from core.lesion import HandMeasure, HeatRegionResult, LesionResult
 from core.review import ImageFacts, Polygon
-from core.scan import Scan, encode_png, thumbnail
+from core.scan import Depth, Loop, Scan, Window, encode_png, thumbnail
 from core.text import _
 from core.ui import media, viewer
 from core.ui.downloads import heat_png
-from core.ui.figure import Figure, Layers, Outline, build_figure
+from core.ui.figure import Figure, Layers, Outline, Region, build_figure
+from core.ui.figure_parts import Beside, Deep, LoopView, Preset
 from core.ui.reading_list import OpenScan
+from core.ui.viewer_events import ViewerEvents
+
+#: Longest side in pixels of a heatmap as it is sent, of the picture that stands in for a deep
+#: image until its values are there, and of a deep image beside another one.
+_HEAT, _PREVIEW, _BESIDE = 1024, 768, 2048
 
 Ring = NDArray[np.int32]
 Points = tuple[tuple[int, int], ...]
 
 
 def scan_figure(
-    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
+    item: OpenScan,
+    result: LesionResult | HeatRegionResult | None,
+    layers: Layers,
+    *,
+    beside: Beside | None = None,
+    window: Window | None = None,
 ) -> Figure:
-    """Describe a scan with what was found on it; the pixels go by address, once."""
+    """Describe a scan with what was found on it; the pixels go by address, once.
+
+    Parameters
+    ----------
+    item, result, layers
+        The scan, what was found on it, and what of that is shown.
+    beside
+        What stands beside it instead of the untouched image; see :func:`beside_of`.
+    window
+        The window a deep scan is first seen through; the one the model reads with if left out.
+    """
     scan, prediction = item.scan, item.prediction
     heat = None
     if layers.heat and prediction is not None and prediction.heat_available:
         identity = f"heat:{item.digest}:{prediction.bundle_digest}:{prediction.heat_class}"
-        heat = media.publish(identity, lambda: heat_png(prediction.heat()))
+        heat = media.publish(identity, lambda: heat_png(_coarse(prediction.heat())))
+    deep = deep_of(scan, window)
+    loop = None
+    # A frame that was corrected is no longer the one that plays.
+    if scan.loop is not None and not scan.corrections:
+        loop = frames_of(scan.loop, scan.series or scan.source_digest, scan.frame)
     return build_figure(
-        media.publish(f"scan:{item.digest}", lambda: encode_png(scan)),
+        _address(scan, deep, loop),
         scan.width,
         scan.height,
         outlines=outlines(result),
@@ -40,7 +67,132 @@ def scan_figure(
         kind="heat region" if isinstance(result, HeatRegionResult) else "lesion",
         heat_url=heat,
         case_number=scan.case_number,
+        deep=deep,
+        loop=loop,
+        beside=beside,
+        spacing=scan.spacing,
+        areas=scan.regions,
     )
+
+
+def _address(scan: Scan, deep: Deep | None, loop: LoopView | None) -> str:
+    if deep is not None:
+        return deep.url
+    if loop is not None:
+        # The browser has it already when it was played or stopped at.
+        return loop.url.format(frame=scan.frame)
+    return media.publish(f"scan:{scan.digest}", lambda: encode_png(scan))
+
+
+def deep_of(scan: Scan, shown: Window | None = None) -> Deep | None:
+    """Publish the values of a scan of more than 8 bits for the viewer; None for any other.
+
+    Parameters
+    ----------
+    scan
+        Its default window is the one the model reads with.
+    shown
+        The window on screen first; the default one if left out.
+    """
+    depth = scan.depth
+    if depth is None:
+        return None
+    # The digest is of the pixels, and other values may look the same through their window: the
+    # bytes they came from, the frame and what was done to it tell values apart.
+    done = ";".join(repr(step.to_dict()) for step in scan.corrections)
+    identity = f"{scan.source_digest}:{scan.frame}:{scan.digest}:{done}"
+    table = None
+    if depth.window is None:
+        table = media.publish_values(f"table:{identity}", lambda: _table(scan, depth))
+    preview = None
+    if max(scan.width, scan.height) > _PREVIEW:
+        preview = media.publish(
+            f"preview:{identity}", lambda: encode_png(thumbnail(scan, _PREVIEW))
+        )
+    return Deep(
+        media.publish_values(f"values:{identity}", lambda: depth.values.astype("<u2").tobytes()),
+        depth.window,
+        _presets(depth),
+        table,
+        depth.slope,
+        depth.intercept,
+        depth.inverted,
+        depth.unit,
+        shown,
+        preview,
+    )
+
+
+def _presets(depth: Depth) -> tuple[Preset, ...]:
+    """Name the windows of a scan: what the file proposes, and the full range, which is the last."""
+    if depth.presets:
+        full = depth.presets[-1]
+    else:
+        low, high = (
+            float(end) * depth.slope + depth.intercept
+            for end in (depth.values.min(), depth.values.max())
+        )
+        full = Window((low + high) / 2, max(high - low, depth.slope), "linear_exact")
+    proposed = [window for window in depth.presets[:-1] if window != full]
+    if depth.window is not None and depth.window not in (full, *proposed):
+        proposed.insert(0, depth.window)
+    named = [
+        Preset(_("Window of the file") if n == 1 else _("Window {n} of the file").format(n=n), each)
+        for n, each in enumerate(proposed, 1)
+    ]
+    return (*named, Preset(_("Full range"), full))
+
+
+def _table(scan: Scan, depth: Depth) -> bytes:
+    """Return what the file's own table made of each value that occurs: 65,536 greys."""
+    table = np.zeros(65536, np.uint8)
+    table[depth.values] = scan.grey
+    return table.tobytes()
+
+
+def frames_of(loop: Loop, identity: str, frame: int) -> LoopView:
+    """Give the frames of a loop addresses, and describe it for the viewer.
+
+    Parameters
+    ----------
+    loop
+        Its frames are decoded and encoded when the browser asks for one.
+    identity
+        What tells this loop from the session's others, such as its series.
+    frame
+        The frame on screen, from 0.
+    """
+    url = media.publish_frames(
+        f"loop:{identity}", loop.count, lambda index: encode_png(loop.frame(index))
+    )
+    return LoopView(url, loop.count, frame, loop.starts, loop.frames_per_second)
+
+
+def beside_of(scan: Scan, caption: str) -> Beside:
+    """Publish another scan, or another frame, to stand beside the one on screen.
+
+    Parameters
+    ----------
+    scan
+        It is seen as the model reads it; a deep one is made smaller where it is large.
+    caption
+        What it is, as plain text.
+    """
+    small = scan.depth is not None and max(scan.width, scan.height) > _BESIDE
+    identity = f"beside:{scan.digest}" if small else f"scan:{scan.digest}"
+    url = media.publish(identity, lambda: encode_png(thumbnail(scan, _BESIDE) if small else scan))
+    if small:
+        caption = _("{caption} (shown smaller)").format(caption=caption)
+    return Beside(url, scan.width, scan.height, caption, None if scan.regions else scan.spacing)
+
+
+def _coarse(heat: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return heat at no more than it takes: it is far coarser than the image it lies over."""
+    most = max(heat.shape)
+    if most <= _HEAT:
+        return heat
+    size = [max(1, round(side * _HEAT / most)) for side in heat.shape[::-1]]
+    return np.asarray(cv2.resize(heat, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def outlines(result: LesionResult | HeatRegionResult | None) -> list[Outline]:
@@ -68,30 +220,64 @@ def _simple(ring: Ring) -> Ring:
     return np.asarray(simple.reshape(-1, 2), np.int32)
 
 
-def show_scan(
-    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
-) -> list[Points] | None:
-    """Show the scan on screen, and let the doctor draw on it.
+def view_scan(
+    item: OpenScan,
+    result: LesionResult | HeatRegionResult | None,
+    layers: Layers,
+    *,
+    beside: Beside | None = None,
+    window: Window | None = None,
+    measuring: bool = False,
+    measures: Sequence[HandMeasure] = (),
+    key: str = "read-viewer",
+) -> ViewerEvents:
+    """Show the scan on screen, and let the doctor look, draw and measure on it.
+
+    Parameters
+    ----------
+    item, result, layers, beside, window
+        As :func:`scan_figure`.
+    measuring, measures
+        Whether to measure by hand, and what was measured on this scan so far.
+    key
+        The same for every scan shown in this place.
 
     Returns
     -------
-    list or None
-        All regions drawn, in the run in which they changed; else None.
+    ViewerEvents
+        What the doctor did in this run; a box given by numbers counts as drawn.
     """
-    figure = scan_figure(item, result, layers)
+    figure = scan_figure(item, result, layers, beside=beside, window=window)
     scan = item.scan
     regions = [
         region
         for points in item.regions
         if (region := viewer.region_from_points(points, scan.width, scan.height)) is not None
     ]
-    changed = viewer.viewer(figure, key="read-viewer", drawing=True, regions=regions)
+    events = viewer.viewer(
+        figure, key=key, drawing=True, regions=regions, measuring=measuring, measures=measures
+    )
     box = viewer.region_by_numbers(figure, key=viewer.viewer_key("box", item.digest))
-    if box is not None:
-        changed = (*regions, box)
-    if changed is None:
-        return None
-    return [tuple((int(x), int(y)) for x, y in region.to_list()) for region in changed]
+    return events if box is None else replace(events, regions=(*regions, box))
+
+
+def show_scan(
+    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
+) -> list[Points] | None:
+    """Show the scan on screen as :func:`view_scan`, for drawing only.
+
+    Returns
+    -------
+    list or None
+        All regions drawn, in the run in which they changed; else None.
+    """
+    regions = view_scan(item, result, layers).regions
+    return None if regions is None else region_points(regions)
+
+
+def region_points(regions: Sequence[Region]) -> list[Points]:
+    """Return drawn regions as the reading list keeps them."""
+    return [tuple((int(x), int(y)) for x, y in region.to_list()) for region in regions]
 
 
 def show_picture(

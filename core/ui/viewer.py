@@ -1,24 +1,33 @@
-"""The image viewer: zoom and pan, overlays, and regions drawn by hand.
+"""The image viewer: zoom, windows, loops, overlays, and what is drawn and measured by hand.
 
 A component of our own rather than a chart: a Streamlit chart is mounted anew whenever its
 specification changes, which loses the zoom and decodes the picture again at every slider move.
 The component stays mounted while its ``key`` stays, takes plain data (``core.ui.figure``), and
-runs ``viewer.js``, which comes from an address of our own (``core.ui.media.media_routes``) so that
-it is not sent again at each move.
+runs ``viewer.js`` and its modules, which come from an address of our own
+(``core.ui.media.media_routes``) so that they are not sent again at each move.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from core.lesion import HandMeasure
 from core.text import _
 from core.ui.figure import MAX_REGIONS, Figure, Region, encode, read_region
+from core.ui.figure_parts import MAX_MEASURES, measures_data
 from core.ui.media import viewer_script_path
+from core.ui.viewer_events import (
+    ViewerEvents,
+    frame_from,
+    measures_from,
+    regions_from,
+    window_from,
+)
+from core.ui.viewer_texts import keys_help, measure_text, texts
 
 _LOADER = """
 const loads = new Map();
@@ -58,8 +67,10 @@ def viewer(
     drawing: bool = False,
     regions: Sequence[Region] = (),
     region_name: str | None = None,
-) -> tuple[Region, ...] | None:
-    """Show an image with its overlays, and let a person draw regions on it.
+    measuring: bool = False,
+    measures: Sequence[HandMeasure] = (),
+) -> ViewerEvents:
+    """Show an image with its overlays, and let a person look, draw and measure.
 
     Parameters
     ----------
@@ -73,12 +84,15 @@ def viewer(
         Regions drawn so far; the caller keeps them.
     region_name
         What stands beside each region: whose it is. "Yours" if left out.
+    measuring
+        Whether distances and ellipses may be drawn, moved and removed.
+    measures
+        Measurements by hand so far; the caller keeps them.
 
     Returns
     -------
-    tuple of Region, or None
-        All regions after the person drew or removed one in this very run; None at every other
-        run. Keep them at once: they are reported once.
+    ViewerEvents
+        What the person did in this very run. Keep it at once: it is reported once.
     """
     data = figure.data | {
         "script": viewer_script_path(),
@@ -87,36 +101,32 @@ def viewer(
         "drawing": drawing,
         "most": MAX_REGIONS,
         "regions": [encode(region.points) for region in regions],
+        "measuring": measuring,
+        "mostMeasures": MAX_MEASURES,
+        "measures": measures_data(measures, [measure_text(measure) for measure in measures]),
         "note": figure.note or "",
         "caption": _caption(figure),
-        "text": _texts() | ({"region": region_name} if region_name else {}),
+        "text": texts() | ({"region": region_name} if region_name else {}),
+        "help": keys_help(figure, measuring=measuring),
     }
-    result = _COMPONENT(key=key, data=data, on_regions_change=_nothing)
-    return regions_from(result.get("regions") if result else None, figure) if drawing else None
-
-
-def regions_from(value: object, figure: Figure) -> tuple[Region, ...] | None:
-    """Read what the browser sent, and believe none of it.
-
-    Parameters
-    ----------
-    value
-        ``{"image": address, "regions": [[[x, y], …], …]}`` in image pixels, or anything.
-    figure
-        What is on screen now. Regions drawn on another image are discarded.
-
-    Returns
-    -------
-    tuple of Region, or None
-        None where there is nothing to take over. A polygon without an area is left out.
-    """
-    if not isinstance(value, dict) or value.get("image") != figure.data["image"]:
-        return None
-    drawn = value.get("regions")
-    if not isinstance(drawn, list) or len(drawn) > MAX_REGIONS:
-        return None
-    read = (read_region(each, figure.width, figure.height) for each in drawn)
-    return tuple(region for region in read if region is not None)
+    result = _COMPONENT(
+        key=key,
+        data=data,
+        on_regions_change=_nothing,
+        on_measures_change=_nothing,
+        on_frame_change=_nothing,
+        on_window_change=_nothing,
+    )
+    if not result:
+        return ViewerEvents()
+    window, as_read = window_from(result.get("window"), figure)
+    return ViewerEvents(
+        regions=regions_from(result.get("regions"), figure) if drawing else None,
+        measures=measures_from(result.get("measures"), figure) if measuring else None,
+        frame=frame_from(result.get("frame"), figure),
+        window=window,
+        window_as_read=as_read,
+    )
 
 
 def region_by_numbers(figure: Figure, *, key: str) -> Region | None:
@@ -169,34 +179,3 @@ def _caption(figure: Figure) -> str:
 
 def _nothing() -> None:
     """Make Streamlit report the trigger under its name."""
-
-
-def _texts() -> dict[str, Any]:
-    return {
-        "toolbar": _("Image tools"),
-        "zoomIn": "+",
-        "zoomInTitle": _("Zoom in"),
-        "zoomOut": "−",
-        "zoomOutTitle": _("Zoom out"),
-        "fit": _("Fit"),
-        "fitTitle": _("Show the whole image"),
-        "full": "100%",
-        "fullTitle": _("One image pixel per screen pixel"),
-        "draw": _("Draw a region"),
-        "another": _("Draw another region"),
-        "cancel": _("Stop drawing"),
-        "drawHelp": _("Draw around the region in one stroke; Escape stops."),
-        "undo": _("Remove the last region"),
-        "clear": _("Remove all regions"),
-        "untouched": _("Untouched"),
-        "overlay": _("Overlay"),
-        "region": _("Yours"),
-        "fitted": _("whole image"),
-        "smooth": _("smoothed by the browser"),
-        "sharp": _("each pixel as a square"),
-        "keys": _(
-            "Image. Plus and minus zoom, arrows move, 0 shows the whole image, 1 is one image "
-            "pixel per screen pixel. The wheel zooms after a click or with Ctrl."
-        ),
-        "failed": _("The viewer could not be loaded. Reload the page."),
-    }

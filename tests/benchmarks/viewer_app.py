@@ -1,14 +1,22 @@
-"""A page with nothing but a slider and the viewer: what a browser test drives."""
+"""A page with nothing but a slider and the viewer: what a browser test drives.
+
+``?show=deep`` and the other names of :func:`_scan` show a scan of that kind instead.
+"""
 
 from __future__ import annotations
+
+import json
 
 import cv2
 import numpy as np
 import streamlit as st
+import viewer_scans as scans
 
-from core.scan import encode_png
+from core.scan import Scan, encode_png
 from core.ui import media
 from core.ui.figure import Layers, Outline, build_figure
+from core.ui.picture import beside_of, region_points, view_scan
+from core.ui.reading_list import OpenScan
 from core.ui.viewer import viewer
 
 SIZE = 1024
@@ -56,13 +64,77 @@ def _room() -> None:
         case_number="TEST1-CASE2",
     )
     kept = st.session_state.setdefault("regions", {})
-    drawn = viewer(figure, key="viewer", drawing=True, regions=kept.get(seed, ()))
+    drawn = viewer(figure, key="viewer", drawing=True, regions=kept.get(seed, ())).regions
     if drawn is not None:
         kept[seed] = drawn
         st.rerun(scope="fragment")
     st.text("Regions: " + str([region.to_list() for region in kept.get(seed, ())]))
 
 
+def _scan(show: str) -> Scan:
+    return {
+        "deep": scans.deep_scan,
+        "inverted": lambda: scans.deep_scan(inverted=True),
+        "table": lambda: scans.deep_scan(table=True),
+        "big": lambda: scans.deep_scan(4096),
+        "loop": scans.loop_scan,
+        "unknown-rate": lambda: scans.loop_scan(recorded=False),
+        "deep-loop": lambda: scans.loop_scan(deep=True),
+        "broken": lambda: scans.loop_scan(broken=True),
+        "areas": scans.areas_scan,
+        "beside": lambda: scans.plain_scan(800, 600, (0.1, 0.1)),
+        "beside-uncalibrated": lambda: scans.plain_scan(800, 600, (0.1, 0.1)),
+        "uneven": lambda: scans.plain_scan(800, 600, (0.3, 0.1)),
+    }[show]()
+
+
+@st.fragment
+def _one_scan(show: str) -> None:
+    """Show a scan as the reading room would, and say below what the viewer reported."""
+    said = st.session_state.setdefault("said", {"runs": 0})
+    said["runs"] += 1
+    first = _scan(show)
+    frame = said.get("frame")
+    scan = first if frame is None or first.loop is None else first.loop.frame(frame)
+    if first.loop is not None:
+        scan = scan.with_loop(first.loop)
+    beside = None
+    if show.startswith("beside"):
+        spacing = (0.2, 0.2) if show == "beside" else None
+        beside = beside_of(scans.plain_scan(400, 400, spacing), "Earlier scan <b>2024</b>")
+    compare = st.query_params.get("compare", "both" if beside else "overlay")
+    item = OpenScan(scan, regions=said.setdefault("regions", {}).get(scan.digest, []))
+    measures = said.setdefault("measures", {})
+    events = view_scan(
+        item,
+        None,
+        Layers(compare=compare),
+        beside=beside,
+        measuring=True,
+        measures=measures.get(scan.digest, ()),
+    )
+    changed = False
+    if events.measures is not None:
+        measures[scan.digest], changed = events.measures, True
+    if events.regions is not None:
+        said["regions"][scan.digest], changed = region_points(events.regions), True
+    if events.frame is not None:
+        said["frame"], changed = events.frame, True
+        said["frames"] = [*said.get("frames", []), events.frame]
+    if events.window is not None or events.window_as_read:
+        said["window"] = None if events.window_as_read else repr(events.window)
+    if changed:
+        st.rerun(scope="fragment")
+    drawn = [measure.to_dict() for measure in measures.get(scan.digest, ())]
+    st.text("Measures: " + json.dumps(drawn))
+    st.text("Frames: " + json.dumps(said.get("frames", [])))
+    st.text("Window: " + str(said.get("window", "untouched")))
+    st.button("Run again")
+
+
 if st.runtime.scriptrunner.get_script_run_ctx(suppress_warning=True) is not None:
     st.set_page_config(layout="wide")
-    _room()
+    if "show" in st.query_params:
+        _one_scan(st.query_params["show"])
+    else:
+        _room()

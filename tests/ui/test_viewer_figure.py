@@ -187,7 +187,7 @@ def _page() -> None:
     from core.ui.viewer import region_by_numbers, viewer
 
     figure = build("/overread/media/token/name.png", 200, 100)
-    st.text(str(viewer(figure, key="viewer", drawing=True)))
+    st.text(str(viewer(figure, key="viewer", drawing=True).regions))
     box = region_by_numbers(figure, key="box")
     if box is not None:
         st.text(str(box.to_list()))
