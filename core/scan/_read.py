@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from core.errors import EmptyFile, FileTooLarge, TooManyPixels, TooSmall, UnsupportedFormat
+from core.scan._dicom import DICOM
 from core.scan._formats import Decoded, Format
 from core.scan._jpeg import JPEG
 from core.scan._parts import Loop
@@ -15,7 +16,7 @@ from core.settings import Settings, load_settings
 from core.text import _
 
 #: Every format that is read, in the order people are told about them.
-FORMATS: tuple[Format, ...] = (PNG, JPEG)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, DICOM)
 #: Fewest pixels per side: below this there is nothing to read.
 SMALLEST_SIDE = 32
 #: Most pixels per side: what 16-bit coordinates of outlines and the viewer can hold, halved.
