@@ -281,24 +281,23 @@ def _grouped(
         return tuple((fragment,) for fragment in fragments)
     if syntax == uid.RLELossless:  # PS3.5 A.4.2: a frame is one fragment
         raise corrupt()
-    starts: list[int] = []
-    if len(table) == 4 * frames or len(extended) == 8 * frames:
-        wide = len(extended) == 8 * frames
-        offsets = struct.unpack(f"<{frames}{'Q' if wide else 'I'}", extended if wide else table)
-        first = fragments[0][0]
-        at = {start - first: index for index, (start, _end) in enumerate(fragments)}
-        starts = [at.get(offset, -1) for offset in offsets]
-    else:
-        starts = [
-            index
-            for index, (start, _end) in enumerate(fragments)
-            if pixels.startswith(_BEGINNINGS, start)
-        ]
-    rising = all(a < b for a, b in pairwise(starts))
-    if len(starts) != frames or starts[0] != 0 or not rising:
-        raise corrupt()
-    ends = [*starts[1:], len(fragments)]
-    return tuple(fragments[a:b] for a, b in zip(starts, ends, strict=True))
+    first = fragments[0][0]
+    at = {start - first: index for index, (start, _end) in enumerate(fragments)}
+    beginnings = [
+        index for index, span in enumerate(fragments) if pixels.startswith(_BEGINNINGS, span[0])
+    ]
+    tables = [
+        [at.get(offset, -1) for offset in struct.unpack(f"<{frames}{form}", stored)]
+        for form, stored in (("Q", extended), ("I", table))
+        if len(stored) == frames * struct.calcsize(f"<{form}")
+    ]
+    # A table that points anywhere but at fragments is no table: the marks are still there.
+    for starts in (*tables, beginnings):
+        rising = all(a < b for a, b in pairwise(starts))
+        if len(starts) == frames and starts[0] == 0 and rising:
+            ends = [*starts[1:], len(fragments)]
+            return tuple(fragments[a:b] for a, b in zip(starts, ends, strict=True))
+    raise corrupt()
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int, int, int] | None:

@@ -160,9 +160,14 @@ def looks(dataset: Dataset, frames: int) -> tuple[Look, ...]:
     groups = items(dataset, "PerFrameFunctionalGroupsSequence")
     if not groups:
         return (base,)
-    if len(groups) != frames:
+    each = tuple(_grouped(group, base) for group in groups)
+    if len(each) == frames:
+        return each
+    # Frames were taken out or put in: which group is whose cannot be told, and matters if they
+    # differ.
+    if any(one != each[0] for one in each[1:]):
         raise corrupt()
-    return tuple(_grouped(group, base) for group in groups)
+    return each[:1]
 
 
 def _grouped(group: Dataset, base: Look) -> Look:

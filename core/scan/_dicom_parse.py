@@ -85,8 +85,12 @@ def guarded(work: Callable[[], T]) -> T:
         return work()
     except ScanError:
         raise
-    except Exception:  # noqa: BLE001, S110 - what parsers and decoders raise over damaged bytes
-        pass  # is any exception there is, and its text may hold values: it ends here.
+    except BaseException as error:  # parsers and decoders raise whatever there is
+        # over damaged bytes, and its text may hold values: it ends here. The RLE decoder is
+        # written in Rust, and its panic is no Exception.
+        panic = type(error).__module__ == "pyo3_runtime"
+        if not isinstance(error, Exception) and not panic:
+            raise
     # Outside the block above, so that the error carries no context with it either.
     raise corrupt()
 

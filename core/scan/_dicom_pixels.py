@@ -98,11 +98,12 @@ def _values(
         shift = low
     if high - shift > 65535:
         raise unread_values()
-    values = (samples.astype(np.int64) - shift).astype(np.uint16)
+    wide = np.int32 if samples.dtype.itemsize < 4 else np.int64
+    values = (samples.astype(wide) - shift).astype(np.uint16)
     slope, intercept = look.slope, look.intercept + look.slope * shift
     if slope < 0:
         top = max(2 ** min(layout.stored, 16) - 1, high - shift)
-        values = (top - values.astype(np.int64)).astype(np.uint16)
+        values = (top - values.astype(np.int32)).astype(np.uint16)
         slope, intercept = -slope, intercept + slope * top
     return _sealed(values), slope, intercept
 
