@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from core.errors import EmptyFile, TooManyPixels, TooSmall, UnsupportedFormat
 from core.scan._bmp import BMP
+from core.scan._dicom import DICOM
 from core.scan._formats import Decoded, Format, too_large
 from core.scan._jpeg import JPEG
 from core.scan._parts import Loop
@@ -18,7 +19,8 @@ from core.settings import Settings, load_settings
 from core.text import _
 
 #: Every format that is read, in the order people are told about them.
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, BMP, WEBP)
+#: DICOM before TIFF: the 128 bytes in front of its mark may hold a TIFF header.
+FORMATS: tuple[Format, ...] = (PNG, JPEG, DICOM, TIFF, BMP, WEBP)
 #: Fewest pixels per side: below this there is nothing to read.
 SMALLEST_SIDE = 32
 #: Most pixels per side: what 16-bit coordinates of outlines and the viewer can hold, halved.

@@ -1,0 +1,154 @@
+"""pydicom's own test files: each is read as pydicom reads it, or refused with a remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from dicom_samples import PYDICOM_FILES, pydicom_files, samples
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+
+from core.errors import CorruptFile, ScanError, UnsupportedFormat
+from core.scan import Note, read_scan
+from core.scan._formats import Decoded
+from core.scan._read import FORMATS, _format_of
+from core.settings import load_settings
+
+SETTINGS = load_settings({})
+FILES = [path.relative_to(PYDICOM_FILES).as_posix() for path in pydicom_files()]
+#: Images that are not read: 12-bit JPEG has no free decoder, doses have 32 bits, two are damaged.
+REFUSED = {
+    "JPEG-lossy.dcm": UnsupportedFormat,
+    "JPGExtended.dcm": UnsupportedFormat,
+    "rtdose.dcm": UnsupportedFormat,
+    "rtdose_1frame.dcm": UnsupportedFormat,
+    "rtdose_expb.dcm": UnsupportedFormat,
+    "rtdose_expb_1frame.dcm": UnsupportedFormat,
+    "rtdose_rle.dcm": UnsupportedFormat,
+    "rtdose_rle_1frame.dcm": UnsupportedFormat,
+    "JPEG2000-embedded-sequence-delimiter.dcm": CorruptFile,
+    "MR_truncated.dcm": CorruptFile,
+    "badVR.dcm": CorruptFile,
+}
+REMEDIES = ("Export", "Upload", "Save")
+
+
+def decoded(data: bytes) -> Decoded:
+    """Read without the limit on small images, which most of these are."""
+    return _format_of(data).open(data).decode()
+
+
+def has_pixels(path: Path) -> bool:
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+    except Exception:
+        return False
+    return "PixelData" in dataset and "Rows" in dataset
+
+
+def windowed(values: np.ndarray, centre: float, width: float) -> np.ndarray:
+    """PS3.3 C.11.2.1.2.1, line by line."""
+    out = ((values - (centre - 0.5)) / (width - 1) + 0.5) * 255
+    out[values <= centre - 0.5 - (width - 1) / 2] = 0
+    out[values > centre - 0.5 + (width - 1) / 2] = 255
+    return out
+
+
+def first(value: object) -> float:
+    return float(value[0] if isinstance(value, pydicom.multival.MultiValue) else value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_any_file_becomes_a_scan_or_an_error_that_says_what_to_do(
+    name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = (PYDICOM_FILES / name).read_bytes()
+    try:
+        scan = read_scan(data, settings=SETTINGS)
+    except ScanError as error:
+        assert "\n" not in str(error)
+        assert any(remedy in str(error) for remedy in REMEDIES)
+        assert error.__cause__ is None
+        assert error.__context__ is None
+    else:
+        assert scan.pixels.size
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_image_is_read_unless_it_is_known_not_to_be(name: str) -> None:
+    path = PYDICOM_FILES / name
+    if name in REFUSED:
+        with pytest.raises(REFUSED[name]):
+            decoded(path.read_bytes())
+    elif has_pixels(path):
+        decoded(path.read_bytes())
+    else:
+        # Two hold pixels and do not say of what size.
+        sizeless = name in ("meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm")
+        with pytest.raises(CorruptFile if sizeless else UnsupportedFormat):
+            decoded(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FILES if name not in REFUSED and has_pixels(PYDICOM_FILES / name)]
+)
+def test_pixels_are_those_that_pydicom_gives(name: str) -> None:
+    dataset = pydicom.dcmread(PYDICOM_FILES / name, force=True)
+    result = decoded((PYDICOM_FILES / name).read_bytes())
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    frames = dataset.pixel_array
+    several = int(dataset.get("NumberOfFrames") or 1) > 1
+    assert result.frames == (len(frames) if several else 1)
+    for index, stored in enumerate(frames if several else [frames]):
+        shown = result if index == 0 else result.more(index)
+        compare(shown, stored, dataset)
+
+
+def compare(shown: Decoded, stored: np.ndarray, dataset: pydicom.Dataset) -> None:
+    bits = dataset.BitsStored
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        expected = apply_color_lut(stored, dataset)
+        np.testing.assert_array_equal(shown.pixels, expected >> (8 * (expected.itemsize - 1)))
+    elif dataset.SamplesPerPixel == 3:
+        expected = (stored >> (bits - 8)).astype(int)
+        # Two ways of rounding YCbCr, both allowed (T.83); everything else is exact.
+        jpeg = dataset.file_meta.TransferSyntaxUID == pydicom.uid.JPEGBaseline8Bit
+        assert np.abs(shown.pixels - expected).max() <= (2 if jpeg else 0)
+        assert (Note.COLOUR_DEPTH_CUT in shown.notes) == (bits > 8)
+    elif shown.depth is None:
+        assert bits <= 8
+        np.testing.assert_array_equal(shown.pixels, stored.astype(int) * 255 // (2**bits - 1))
+    else:
+        values = apply_modality_lut(stored, dataset).astype(float)
+        depth = shown.depth
+        np.testing.assert_allclose(depth.values * depth.slope + depth.intercept, values, atol=1e-9)
+        if dataset.get("WindowWidth"):
+            expected = windowed(values, first(dataset.WindowCenter), first(dataset.WindowWidth))
+        else:
+            kept = values[stored != dataset.get("PixelPaddingValue")]
+            low, high = kept.min(), kept.max()
+            expected = np.clip((values - low) / (high - low), 0, 1) * 255
+        if dataset.PhotometricInterpretation == "MONOCHROME1":
+            expected = 255 - expected
+        assert np.abs(shown.pixels - expected).max() <= 0.5 + 1e-6
+
+
+def test_dicom_is_among_the_formats_people_are_told_about() -> None:
+    assert "DICOM" in [format_.name for format_ in FORMATS]
+
+
+def test_the_samples_for_the_table_of_formats_are_read_or_refused() -> None:
+    seen = set()
+    for sample in samples():
+        seen.add(sample.group)
+        try:
+            decoded(sample.data)
+        except ScanError as error:
+            assert sample.group in ("pydicom's test files", "DICOM, attributes"), sample
+            assert str(error)
+    assert len(seen) >= 10

@@ -1,0 +1,202 @@
+"""Nothing of a patient gets out of a DICOM file, and damage ends in one plain sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pickle
+import struct
+import time
+import warnings
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from dicom_factory import IDENTITY, loop_pixels, make_dicom
+from dicom_samples import samples
+
+from core.errors import CorruptFile, ScanError
+from core.scan import Scan, encode_png, read_scan
+from core.scan import _dicom_parse as parse_module
+from core.scan._read import _format_of
+from core.settings import load_settings
+
+SETTINGS = load_settings({})
+SECRETS = [str(value) for value in IDENTITY.values()] + ["MUSTERMANN", "ERIKA", "4711"]
+DATA = {
+    f"{sample.group} {sample.name}": sample.data
+    for sample in samples()
+    if len(sample.data) < 60_000 and "TINY_ALPHA" not in sample.name
+}
+
+
+def everything(scan: Scan) -> bytes:
+    """Return all a scan holds, as bytes and as text."""
+    parts: list[Any] = [scan.pixels.tobytes(), repr(scan).encode()]
+    for one in dataclasses.fields(scan):
+        value = getattr(scan, one.name)
+        if one.name == "loop" and value is not None:
+            parts += [repr(value).encode(), everything(value.frame(1))]
+            bound = value.decode.__closure__ or ()
+            for cell in bound:
+                method = getattr(cell.cell_contents, "__self__", None)
+                if method is not None:
+                    parts.append(pickle.dumps(method))
+        elif one.name == "depth" and value is not None:
+            parts += [value.values.tobytes(), repr(value).encode()]
+        elif one.name != "pixels":
+            parts.append(repr(value).encode())
+    parts.append(encode_png(scan))
+    return b"\0".join(parts)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "deflated", "jpeg", "rle"])
+def test_nothing_of_the_patient_is_in_a_scan(syntax: str) -> None:
+    data = make_dicom(loop_pixels(3), syntax=syntax, frame_time=40, regions=[(8, 8, 90, 60, 0.1)])
+    assert syntax == "deflated" or b"MUSTERMANN^ERIKA" in data
+    held = everything(read_scan(data, "MUSTERMANN.dcm", settings=SETTINGS))
+    assert b"starts" in held  # the search does look into what a loop holds
+    for secret in SECRETS:
+        assert secret.encode() not in held
+
+
+def spoiled() -> dict[str, bytes]:
+    """Return files that hold identifying text where pydicom is known to warn or to raise."""
+    whole = make_dicom(frames=2, frame_time=40, windows=[(100, 200)])
+    fragile = {
+        "window": (b"\x28\x00\x50\x10DS\x04\x00100 ", b"\x28\x00\x50\x10DS\x04\x00ERIK"),
+        "frame time": (b"\x18\x00\x63\x10DS\x02\x0040", b"\x18\x00\x63\x10DS\x02\x00ER"),
+        "frames": (b"\x28\x00\x08\x00IS\x02\x002 ", b"\x28\x00\x08\x00IS\x02\x00ER"),
+        "photometric": (b"MONOCHROME2 ", b"ERIKAMUSTERM"),
+        "syntax": (b"1.2.840.10008.1.2.1\0", b"MUSTERMANN.ERIKA.47\0"),
+        "modality": (b"\x08\x00\x60\x00CS\x02\x00US", b"\x08\x00\x60\x00CS\x02\x00ER"),
+        "vr": (b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x10\x00ER\x02\x00"),
+        "charset": (b"\x08\x00\x16\x00UI", b"\x08\x00\x05\x00CS"),
+    }
+    made = {name: whole.replace(old, new, 1) for name, (old, new) in fragile.items()}
+    assert all(data != whole for data in made.values())
+    return made
+
+
+@pytest.mark.parametrize("kind", spoiled())
+def test_no_value_of_a_bad_file_is_in_an_error_a_log_or_a_warning(
+    kind: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            held = everything(read_scan(spoiled()[kind], settings=SETTINGS)).decode("latin-1")
+        except ScanError as error:
+            held = str(error)
+            assert error.__cause__ is None
+            assert error.__context__ is None
+    assert not warned
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+    for secret in [*SECRETS, "ERIK"]:
+        assert secret not in held
+
+
+def test_pydicom_would_have_said_it() -> None:
+    # Else the test above would prove nothing: the values are such as pydicom's own errors quote.
+    import pydicom
+
+    dataset = pydicom.dcmread(parse_module.io.BytesIO(spoiled()["window"]))
+    with pytest.raises(ValueError, match="ERIK"):
+        _ = dataset.WindowCenter
+
+
+def test_overlays_and_notes_are_not_drawn_on_the_picture() -> None:
+    plain = make_dicom(tags={"OverlayData": None} if False else None)
+    np.testing.assert_array_equal(read_scan(plain, settings=SETTINGS).pixels, loop_pixels(1)[0])
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big", "deflated", "jpeg", "rle"])
+def test_a_file_that_was_cut_off_is_never_read(syntax: str) -> None:
+    data = make_dicom(frames=3, syntax=syntax)
+    # Without the eight bytes that end encapsulated pixels every frame is still whole.
+    end = len(data) - (8 if syntax in ("jpeg", "rle") else 2)
+    for length in np.random.default_rng(1).integers(1, end, 120):
+        with pytest.raises(ScanError):
+            read_scan(data[: int(length)], settings=SETTINGS)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flipped_bytes_end_in_a_scan_or_in_one_sentence(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = sorted(DATA)
+    for _trial in range(60):
+        data = bytearray(DATA[names[rng.integers(len(names))]])
+        for _flip in range(rng.integers(1, 12)):
+            within = len(data) if rng.random() < 0.5 else min(len(data), 1500)
+            data[rng.integers(within)] = rng.integers(256)
+        began = time.monotonic()
+        try:
+            opened = _format_of(bytes(data)).open(bytes(data))
+            if opened.width * opened.height <= 4_000_000:
+                opened.decode()
+        except ScanError as error:
+            assert "\n" not in str(error)
+        assert time.monotonic() - began < 20
+
+
+def test_a_file_of_nothing_but_headers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse_module, "_MOST_READS", 10_000)
+    whole = make_dicom()
+    at = whole.index(b"\x28\x00\x02\x00US")
+    element = b"\x28\x00\x01\x00US\x00\x00"
+    read_scan(whole[:at] + element * 100 + whole[at:], settings=SETTINGS)
+    with pytest.raises(CorruptFile):
+        read_scan(whole[:at] + element * 50_000 + whole[at:], settings=SETTINGS)
+
+
+def test_sequences_in_sequences_do_not_end_the_process() -> None:
+    whole = make_dicom()
+    at = whole.index(b"\x28\x00\x02\x00US")
+    opened = b"\x18\x00\x11\x60SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    with pytest.raises(CorruptFile):
+        read_scan(whole[:at] + opened * 50_000 + whole[at:], settings=SETTINGS)
+
+
+def test_a_deflated_file_cannot_unpack_to_more_than_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = make_dicom(syntax="deflated")
+    read_scan(data, settings=SETTINGS)
+    monkeypatch.setattr(parse_module, "_MOST_UNPACKED", 4096)
+    with pytest.raises(CorruptFile):
+        read_scan(data, settings=SETTINGS)
+
+
+def test_a_fragment_longer_than_the_file_is_damage() -> None:
+    data = make_dicom(syntax="jpeg")
+    at = data.rindex(b"\xfe\xff\x00\xe0") + 4
+    for length in (0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE):
+        with pytest.raises(CorruptFile):
+            read_scan(data[:at] + struct.pack("<I", length) + data[at + 4 :], settings=SETTINGS)
+
+
+def test_what_a_decoder_panics_over_is_damage() -> None:
+    # pylibjpeg's RLE decoder, in Rust, panics where a run reads on behind the end.
+    data = bytearray(make_dicom(syntax="rle"))
+    begins = data.index(b"\x01\0\0\0\x40\0\0\0")
+    data[begins + 64 :] = b"\x7f" * (len(data) - begins - 64 - 8) + data[-8:]
+    with pytest.raises(CorruptFile):
+        read_scan(bytes(data), settings=SETTINGS)
+
+
+def test_zlib_is_what_the_deflated_sample_holds() -> None:
+    data = make_dicom(syntax="deflated")
+    at = data.index(b"1.2.840.10008.1.2.1.99")
+    assert b"MUSTERMANN^ERIKA" not in data
+    tail = data[at:]
+    assert any(b"MUSTERMANN^ERIKA" in _inflated(tail[start:]) for start in range(20, 400))
+
+
+def _inflated(raw: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(-15).decompress(raw)
+    except zlib.error:
+        return b""
