@@ -34,6 +34,8 @@ class Settings:
         Most pixels an image may have, told by its header (``OVERREAD_MAX_MEGAPIXELS``, 40).
     max_files
         Most files taken out of one folder or archive (``OVERREAD_MAX_FILES``, 2000).
+    session_bytes
+        Memory one session's open scans may take (``OVERREAD_SESSION_MB``, default 2048).
     task
         The model task the read page uses (``OVERREAD_TASK``, default ``breast-ultrasound``).
     language
@@ -50,6 +52,7 @@ class Settings:
     max_upload_bytes: int = 300 * 2**20
     max_pixels: int = 40_000_000
     max_files: int = 2000
+    session_bytes: int = 2048 * 2**20
     task: str = "breast-ultrasound"
     language: str = "en"
     demo_on_network: bool = False
@@ -85,6 +88,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_upload_bytes=_number(env, "MAX_UPLOAD_MB", 300, 1, 2000) * 2**20,
         max_pixels=_number(env, "MAX_MEGAPIXELS", 40, 1, 1000) * 1_000_000,
         max_files=_number(env, "MAX_FILES", 2000, 1, 100_000),
+        session_bytes=_number(env, "SESSION_MB", 2048, 16, 1_000_000) * 2**20,
         task=env.get(f"{PREFIX}TASK") or "breast-ultrasound",
         language=language,
         demo_on_network=_switch(env, "DEMO_ON_NETWORK"),

@@ -137,14 +137,17 @@ def heat_png(heat: NDArray[np.float32]) -> bytes:
 
 def table_on_screen(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the measurements with names and precision for reading."""
-    unit = "mm" if "area_mm2" in frame.columns else "px"
-    names = {
-        "number": _("No."),
-        f"area_{unit}2": _("Area {unit}²").format(unit=unit),
-        f"longest_chord_{unit}": _("Longest chord {unit}").format(unit=unit),
-        f"perpendicular_chord_{unit}": _("Perpendicular {unit}").format(unit=unit),
+    names = {"number": _("No.")}
+    # Both, where one outline lies in a calibrated region and another one crosses its edge.
+    for unit in ("mm", "px"):
+        names |= {
+            f"area_{unit}2": _("Area {unit}²").format(unit=unit),
+            f"longest_chord_{unit}": _("Longest chord {unit}").format(unit=unit),
+            f"perpendicular_chord_{unit}": _("Perpendicular {unit}").format(unit=unit),
+            f"perimeter_{unit}": _("Perimeter {unit}").format(unit=unit),
+        }
+    names |= {
         "depth_to_width": _("Depth / width"),
-        f"perimeter_{unit}": _("Perimeter {unit}").format(unit=unit),
         "circularity": _("Circularity"),
         "solidity": _("Solidity"),
         "orientation_degrees": _("Orientation °"),

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import streamlit as st
 
-from core.errors import LesionError, OverreadError, ReviewError, StateConflict
-from core.lesion import HeatRegionResult, LesionResult
+from core.errors import OverreadError, ReviewError, StateConflict
+from core.lesion import LesionResult
 from core.model import Prediction
 from core.review import (
     DEFAULT_LABELS,
@@ -26,9 +26,11 @@ from core.scan import encode_png
 from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
+from core.ui.context_form import context_of
+from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import named_case
-from core.ui.reading_list import OpenScan, ReadingList, reading_list
-from core.ui.shaping import shaped
+from core.ui.reading_list import ReadingList, reading_list
+from core.ui.shaping import outline_of
 from core.ui.wording import (
     class_name,
     confidence_choice,
@@ -51,17 +53,19 @@ _START: dict[str, Any] = {
 
 
 @st.fragment
-def feedback_form(item: OpenScan, person: Person) -> None:
+def feedback_form(entry: Entry, person: Person) -> None:
     """Show the form for the scan on screen.
 
     Parameters
     ----------
-    item
-        The scan; what is typed is kept with it, so that moving to another scan loses nothing.
+    entry
+        The file with its image on screen; what is typed is kept with the image, so that moving
+        to another one loses nothing.
     person
         Who sends it; whether they may is checked again where it is stored.
     """
     keep_comments(reading_list())
+    item = entry.shown
     title = _("Your feedback · case {case}").format(case=item.scan.case_number)
     named_case(item.scan, f"**{title}**")
     labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
@@ -106,8 +110,8 @@ def feedback_form(item: OpenScan, person: Person) -> None:
         icon=":material/send:",
         key=f"send-{item.digest[:16]}",
     ):
-        _send(item, person)
-    _receipt(item)
+        _send(entry, item, person)
+    _receipt(entry, item)
 
 
 def _choice(item: OpenScan, name: str, title: str, options: list[Any], names: Any) -> None:
@@ -130,21 +134,13 @@ def _outline_choice(item: OpenScan) -> None:
 
 
 def _has_outline(item: OpenScan) -> bool:
-    result = _outline(item)
+    result = outline_of(item)
     return isinstance(result, LesionResult) and bool(result.lesions)
-
-
-def _outline(item: OpenScan) -> LesionResult | HeatRegionResult | None:
-    try:
-        return shaped(item)
-    except LesionError:
-        # The reading room has said why there is none.
-        return None
 
 
 def keep_comments(reading: ReadingList) -> None:
     """Take over what was typed, before anything is drawn that might not show the field again."""
-    for item in reading.scans.values():
+    for item in reading.items:
         typed = st.session_state.get(_key(item, "comment"))
         if typed is not None:
             item.drafts["comment"] = typed
@@ -167,10 +163,10 @@ def _state(item: OpenScan, name: str) -> dict[str, Any]:
     return {"key": key, "on_change": keep}
 
 
-def _send(item: OpenScan, person: Person) -> None:
-    said = _said(item)
+def _send(entry: Entry, item: OpenScan, person: Person) -> None:
+    said = _said(entry, item)
     try:
-        item.receipt = submit_feedback(service.store(), person, _feedback(item))
+        item.receipt = submit_feedback(service.store(), person, _feedback(entry, item))
     except ReviewError as error:
         item.receipt = None
         if isinstance(error, StateConflict):
@@ -194,24 +190,27 @@ def _send(item: OpenScan, person: Person) -> None:
     st.rerun()
 
 
-def has_unsent(item: OpenScan) -> bool:
+def has_unsent(entry: Entry, item: OpenScan) -> bool:
     """Tell whether something was entered or drawn that has not been sent."""
-    entered = any(item.drafts.get(name, start) != start for name, start in _START.items())
-    return (entered or bool(item.regions)) and item.sent != _said(item)
+    typed = entered(item) != _START
+    about_case = item is entry.shown and any(entry.context.values())
+    own = typed or about_case or item.regions or item.measures or item.reason
+    return bool(own) and item.sent != _said(entry, item)
 
 
-def _said(item: OpenScan) -> str:
+def _said(entry: Entry, item: OpenScan) -> str:
     """Return everything the form says, to tell whether it has changed since it was sent."""
-    drafts = {name: item.drafts.get(name, start) for name, start in _START.items()}
-    return repr((drafts, item.regions, item.controls))
+    drafts = entered(item)
+    context = {name: value for name, value in sorted(entry.context.items()) if value}
+    return repr((drafts, context, item.regions, item.measures, item.reason, item.controls))
 
 
-def _receipt(item: OpenScan) -> None:
+def _receipt(entry: Entry, item: OpenScan) -> None:
     receipt = item.receipt
     if receipt is None:
         return
     when = receipt.submitted_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    if item.sent != _said(item):
+    if item.sent != _said(entry, item):
         st.info(
             _("Changed since it was sent on {when}; the change is not saved yet.").format(
                 when=when
@@ -227,8 +226,13 @@ def _receipt(item: OpenScan) -> None:
     st.success(text.format(case=receipt.case_number, when=when), icon=":material/check_circle:")
 
 
-def _feedback(item: OpenScan) -> Feedback:
-    values = {name: item.drafts.get(name, start) for name, start in _START.items()}
+def entered(item: OpenScan) -> dict[str, Any]:
+    """Return what the form on an image says so far, by field."""
+    return {name: item.drafts.get(name, start) for name, start in _START.items()}
+
+
+def _feedback(entry: Entry, item: OpenScan) -> Feedback:
+    values = entered(item)
     scan = item.scan
     ai = _ai(item, item.prediction) if item.prediction is not None else None
     accepted = bool(values["outline"]) and not item.regions and _has_outline(item)
@@ -251,11 +255,15 @@ def _feedback(item: OpenScan) -> Feedback:
         region_image=scan.digest if regions else None,
         outline_accepted=accepted,
         labels=item.prediction.labels if item.prediction else DEFAULT_LABELS,
+        context=context_of(entry.context),
+        quality=item.quality.to_dict(),
+        override_reason=item.reason,
+        measures=tuple(measure.to_dict() for measure in item.measures),
     )
 
 
 def _ai(item: OpenScan, prediction: Prediction) -> AIResult:
-    result = _outline(item)
+    result = outline_of(item)
     lesions = result.lesions if isinstance(result, LesionResult) else ()
     return ai_result(
         prediction,

@@ -1,4 +1,4 @@
-"""How scans come in: uploads, samples, the strip that moves between them, and the model's turn."""
+"""How scans come in: uploads, folders, archives, samples, and the strip that moves between them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,41 @@ from functools import partial
 
 import streamlit as st
 
-from core.errors import OverreadError
-from core.model import WarmUp
-from core.scan import list_samples, open_sample
-from core.text import _, ngettext, translated
+from core.scan import list_samples, open_sample, readable_formats
+from core.text import _, ngettext
 from core.ui import service
 from core.ui.feedback_form import has_unsent
+from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import small_picture
-from core.ui.reading_list import OpenScan, ReadingList, read_all, take_in
+from core.ui.reading_list import ReadingList, take_in
 
 #: Scans the strip shows at once.
 _STRIP = 5
 _THUMBNAIL = 44
+#: Files that could not be opened, of which the reasons are listed.
+_REFUSALS = 20
 
 
 def add_scans(reading: ReadingList) -> None:
     """Show the uploader and the samples, and put what comes on the list."""
     settings = service.settings()
+    folder = st.toggle(_("A whole folder"), key=f"upload-folder-{reading.upload_round}")
     files = st.file_uploader(
-        _("PNG or JPEG, one or many, up to {limit} MB each").format(
-            limit=settings.max_upload_bytes // 2**20
+        _("{formats}, or a zip of them: one or many, up to {limit} MB each").format(
+            formats=", ".join(readable_formats()), limit=settings.max_upload_bytes // 2**20
         ),
-        accept_multiple_files=True,
-        key=f"upload-{reading.upload_round}",
+        accept_multiple_files="directory" if folder else True,
+        key=f"upload-{reading.upload_round}{'-folder' if folder else ''}",
     )
     if files:
         bar = st.progress(0.0, _("Opening scans…"))
 
-        def show(done: int) -> None:
-            text = _("Opened {done} of {total}").format(done=done, total=len(files))
+        def show(images: int, done: int) -> None:
+            text = ngettext(
+                "Opened {n} image · {done} of {total} files",
+                "Opened {n} images · {done} of {total} files",
+                images,
+            ).format(n=images, done=done, total=len(files))
             bar.progress(done / len(files), text)
 
         take_in(files, reading, settings, show)
@@ -50,9 +56,7 @@ def add_scans(reading: ReadingList) -> None:
                     f"sample:{sample.key}", partial(open_sample, sample.key), sample.title, 160
                 )
                 if st.button(sample.title, key=f"sample-{sample.key}", width="stretch"):
-                    scan = open_sample(sample.key)
-                    reading.add(scan)
-                    reading.show(scan.digest)
+                    reading.show(reading.add(open_sample(sample.key)).key)
                     st.rerun()
 
 
@@ -75,16 +79,19 @@ def refusals(reading: ReadingList) -> None:
                 len(reading.refused),
             )
             st.markdown(f":material/error: **{title.format(n=len(reading.refused))}**")
-        for name, reason in reading.refused:
+        for name, reason in reading.refused[:_REFUSALS]:
             # Plain text: a file name is something a person typed.
             st.text(f"{name}: {reason}")
+        more = len(reading.refused) - _REFUSALS
+        if more > 0:
+            st.caption(ngettext("and {n} more", "and {n} more", more).format(n=more))
         st.button(_("Seen"), key="refused-seen", on_click=reading.forget_refusals)
 
 
 def strip(reading: ReadingList) -> None:
     """Show the open scans with thumbnail, case number and state, and move between them."""
-    order = list(reading.scans.values())
-    at = next((i for i, item in enumerate(order) if item.digest == reading.current), 0)
+    order = list(reading.entries.values())
+    at = next((i for i, entry in enumerate(order) if entry.key == reading.current), 0)
     first = max(0, min(at - _STRIP // 2, len(order) - _STRIP))
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="strip"):
         with st.popover(_("Add scans"), icon=":material/add:"):
@@ -98,8 +105,8 @@ def strip(reading: ReadingList) -> None:
                 on_click=reading.step,
                 args=(-1,),
             )
-        for item in order[first : first + _STRIP]:
-            _card(reading, item)
+        for entry in order[first : first + _STRIP]:
+            _card(reading, entry)
         if len(order) > 1:
             st.button(
                 _("Next"),
@@ -113,44 +120,45 @@ def strip(reading: ReadingList) -> None:
         _close(reading, order[at])
 
 
-def _close(reading: ReadingList, item: OpenScan) -> None:
+def _close(reading: ReadingList, entry: Entry) -> None:
     """Take a scan off the list; what was entered and not sent goes only when the person says so."""
     if not st.button(_("Close scan"), icon=":material/close:", type="tertiary", key="close-scan"):
         return
     # Asked now and not when the button was drawn: the form is a part of the page that reruns by
     # itself, so the button may be older than what was entered since.
-    if has_unsent(item):
-        st.dialog(_("Close scan"))(_ask_before_closing)(reading, item)
+    if any(has_unsent(entry, item) for item in entry.items.values()):
+        st.dialog(_("Close scan"))(_ask_before_closing)(reading, entry)
         return
-    reading.remove(item.digest)
+    reading.remove(entry.key)
     st.rerun()
 
 
-def _ask_before_closing(reading: ReadingList, item: OpenScan) -> None:
+def _ask_before_closing(reading: ReadingList, entry: Entry) -> None:
     st.markdown(_("What you entered or drew on this case has not been sent."))
     if st.button(
-        _("Close and discard it"), on_click=reading.remove, args=(item.digest,), key="close-discard"
+        _("Close and discard it"), on_click=reading.remove, args=(entry.key,), key="close-discard"
     ):
         st.rerun()
 
 
-def _card(reading: ReadingList, item: OpenScan) -> None:
-    current = item.digest == reading.current
+def _card(reading: ReadingList, entry: Entry) -> None:
+    item = entry.shown
+    frames = "" if entry.loop is None else f" · {entry.frame + 1}/{entry.loop.count}"
     with st.container(
         horizontal=True,
         width="content",
         gap="xsmall",
         vertical_alignment="center",
-        key=f"card-{item.digest[:16]}",
+        key=f"card-{entry.key[:16]}",
     ):
         alt = _("Thumbnail of case {case}").format(case=item.scan.case_number)
         small_picture(item.digest, lambda: item.scan, alt, _THUMBNAIL)
         st.button(
-            f"{item.scan.case_number} · {state_of(item)}",
-            key=f"show-{item.digest[:16]}",
-            type="primary" if current else "secondary",
+            f"{item.scan.case_number}{frames} · {state_of(item)}",
+            key=f"show-{entry.key[:16]}",
+            type="primary" if entry.key == reading.current else "secondary",
             on_click=reading.show,
-            args=(item.digest,),
+            args=(entry.key,),
         )
 
 
@@ -160,53 +168,10 @@ def state_of(item: OpenScan) -> str:
         return _("sent")
     if item.problem is not None:
         return _("no AI result")
+    if not item.qualifies:
+        return _("check quality")
     if item.prediction is None:
         return _("waiting")
-    if item.doubts:
-        return _("doubtful")
+    if item.reason:
+        return _("read despite quality")
     return _("flagged") if item.prediction.flagged else _("read")
-
-
-def let_the_model_read(reading: ReadingList) -> None:
-    """Read what has not been read, with one bar for all; say so while the model is not ready."""
-    unread = len(reading.unread)
-    if not unread:
-        return
-    warm = service.model()
-    status = warm.status()
-    if status.state == "failed":
-        # The warm-up spoke English, for nobody's session: the text is a message to translate.
-        for item in reading.unread:
-            item.problem = translated(status.error or "")
-        st.rerun()
-    if status.state != "ready":
-        _wait_for_model(warm)
-        return
-    bar = st.progress(0.0, _("Reading scans…"))
-
-    def show(done: int) -> None:
-        bar.progress(done / unread, _("Read {done} of {n}").format(done=done, n=unread))
-
-    try:
-        read_all(reading, warm.get_predictor(), show)
-    except OverreadError as error:
-        for item in reading.unread:
-            item.problem = str(error)
-    st.rerun()
-
-
-@st.fragment(run_every=1.0)
-def _wait_for_model(warm: WarmUp) -> None:
-    """Say what the model is doing, and show the answer as soon as it can be given."""
-    state = warm.status().state
-    if state in ("ready", "failed"):
-        st.rerun()
-    step = {
-        "waiting": _("The model waits to start."),
-        "importing": _("The model is starting (about ten seconds)."),
-        "loading": _("The model is loading."),
-    }.get(state, "")
-    st.info(
-        step + " " + _("You can look at the scan and fill in your read meanwhile."),
-        icon=":material/hourglass_top:",
-    )

@@ -18,7 +18,7 @@ from core.ui import media, viewer
 from core.ui.downloads import heat_png
 from core.ui.figure import Figure, Layers, Outline, Region, build_figure
 from core.ui.figure_parts import Beside, Deep, LoopView, Preset
-from core.ui.reading_list import OpenScan
+from core.ui.open_scan import OpenScan
 from core.ui.viewer_events import ViewerEvents
 
 #: Longest side in pixels of a heatmap as it is sent, of the picture that stands in for a deep
@@ -34,6 +34,7 @@ def scan_figure(
     result: LesionResult | HeatRegionResult | None,
     layers: Layers,
     *,
+    loop: Loop | None = None,
     beside: Beside | None = None,
     window: Window | None = None,
 ) -> Figure:
@@ -43,6 +44,8 @@ def scan_figure(
     ----------
     item, result, layers
         The scan, what was found on it, and what of that is shown.
+    loop
+        The frames it is one of.
     beside
         What stands beside it instead of the untouched image; see :func:`beside_of`.
     window
@@ -54,12 +57,12 @@ def scan_figure(
         identity = f"heat:{item.digest}:{prediction.bundle_digest}:{prediction.heat_class}"
         heat = media.publish(identity, lambda: heat_png(_coarse(prediction.heat())))
     deep = deep_of(scan, window)
-    loop = None
+    frames = None
     # A frame that was corrected is no longer the one that plays.
-    if scan.loop is not None and not scan.corrections:
-        loop = frames_of(scan.loop, scan.series or scan.source_digest, scan.frame)
+    if loop is not None and not scan.corrections:
+        frames = frames_of(loop, scan.series or scan.source_digest, scan.frame)
     return build_figure(
-        _address(scan, deep, loop),
+        _address(scan, deep, frames),
         scan.width,
         scan.height,
         outlines=outlines(result),
@@ -68,7 +71,7 @@ def scan_figure(
         heat_url=heat,
         case_number=scan.case_number,
         deep=deep,
-        loop=loop,
+        loop=frames,
         beside=beside,
         spacing=scan.spacing,
         areas=scan.regions,
@@ -225,20 +228,17 @@ def view_scan(
     result: LesionResult | HeatRegionResult | None,
     layers: Layers,
     *,
+    loop: Loop | None = None,
     beside: Beside | None = None,
     window: Window | None = None,
-    measuring: bool = False,
-    measures: Sequence[HandMeasure] = (),
     key: str = "read-viewer",
 ) -> ViewerEvents:
     """Show the scan on screen, and let the doctor look, draw and measure on it.
 
     Parameters
     ----------
-    item, result, layers, beside, window
+    item, result, layers, loop, beside, window
         As :func:`scan_figure`.
-    measuring, measures
-        Whether to measure by hand, and what was measured on this scan so far.
     key
         The same for every scan shown in this place.
 
@@ -247,7 +247,7 @@ def view_scan(
     ViewerEvents
         What the doctor did in this run; a box given by numbers counts as drawn.
     """
-    figure = scan_figure(item, result, layers, beside=beside, window=window)
+    figure = scan_figure(item, result, layers, loop=loop, beside=beside, window=window)
     scan = item.scan
     regions = [
         region
@@ -255,24 +255,10 @@ def view_scan(
         if (region := viewer.region_from_points(points, scan.width, scan.height)) is not None
     ]
     events = viewer.viewer(
-        figure, key=key, drawing=True, regions=regions, measuring=measuring, measures=measures
+        figure, key=key, drawing=True, regions=regions, measuring=True, measures=item.measures
     )
     box = viewer.region_by_numbers(figure, key=viewer.viewer_key("box", item.digest))
     return events if box is None else replace(events, regions=(*regions, box))
-
-
-def show_scan(
-    item: OpenScan, result: LesionResult | HeatRegionResult | None, layers: Layers
-) -> list[Points] | None:
-    """Show the scan on screen as :func:`view_scan`, for drawing only.
-
-    Returns
-    -------
-    list or None
-        All regions drawn, in the run in which they changed; else None.
-    """
-    regions = view_scan(item, result, layers).regions
-    return None if regions is None else region_points(regions)
 
 
 def region_points(regions: Sequence[Region]) -> list[Points]:

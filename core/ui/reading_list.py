@@ -1,109 +1,33 @@
-"""The scans one session has open: what was uploaded, what was read, and what was decided so far."""
+"""The files one session has open: how they come in, and the model's turn on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import Protocol
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from core.errors import ModelError, ScanError
-from core.lesion import HeatRegionResult, LesionControls, LesionResult
-from core.model import Prediction, Predictor
-from core.review import Receipt
-from core.scan import Doubt, Scan, doubts, read_scan
+from core.errors import FileTooLarge, OverreadError, ScanError
+from core.model import Prediction
+from core.scan import Scan, is_archive, open_archive, read_scan
 from core.settings import Settings
 from core.text import _
+from core.ui.open_scan import Entry, OpenScan
 
 _KEY = "reading-list"
 
 
-@dataclass(slots=True, eq=False)
-class OpenScan:
-    """One scan on the reading list.
-
-    Attributes
-    ----------
-    doubts
-        Plain signs that it is no scan of the kind the model was made for.
-    prediction, problem
-        The model's answer, or the one line that says why there is none.
-    controls, history
-        The lesion controls in force, and those before them, latest last.
-    regions
-        Corrected outlines the doctor drew, each (N, 2) x and y in image pixels.
-    drafts
-        What the feedback form holds so far, by field.
-    receipt
-        Proof of the feedback that was saved last.
-    sent
-        What the form said when it was saved last.
-    submission_key
-        Names the next submission, so that sending it twice saves it once.
-    shaped
-        What the controls made of the map last time, so that it is not computed twice.
-    outline_shown
-        Whether mask or outline lay over the image when it was drawn last.
-    withdrawn
-        How often an accepted outline gave way to another one; each time the form asks afresh.
-    form_is_old
-        Whether the form on screen still shows an acceptance that was withdrawn.
-    """
-
-    scan: Scan
-    doubts: tuple[Doubt, ...] = ()
-    prediction: Prediction | None = None
-    problem: str | None = None
-    controls: LesionControls = field(default_factory=LesionControls)
-    history: list[LesionControls] = field(default_factory=list)
-    regions: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
-    drafts: dict[str, Any] = field(default_factory=dict)
-    receipt: Receipt | None = None
-    sent: str | None = None
-    submission_key: str = field(default_factory=lambda: uuid4().hex)
-    shaped: LesionResult | HeatRegionResult | None = None
-    outline_shown: bool = True
-    withdrawn: int = 0
-    form_is_old: bool = False
-    _map: NDArray[np.float32] | None = None
-    _heat: NDArray[np.float32] | None = None
-
-    @property
-    def digest(self) -> str:
-        """Identity of the scan."""
-        return self.scan.digest
-
-    def region_map(self) -> NDArray[np.float32] | None:
-        """Return the map that the controls shape: lesion probability, else heat; or none."""
-        if self.prediction is None:
-            return None
-        if self._map is None:
-            lesion = self.prediction.lesion_map()
-            self._map = self.heat() if lesion is None else lesion
-        return self._map
-
-    def heat(self) -> NDArray[np.float32] | None:
-        """Return the prediction's heat at the size of the scan, made once while on screen."""
-        if self._heat is None and self.prediction is not None:
-            self._heat = self.prediction.heat()
-        return self._heat
-
-    def release(self) -> None:
-        """Let go of what can be computed again; a long list would fill the memory with it."""
-        self._map = self._heat = None
-        self.shaped = None
-
-
 @dataclass(slots=True)
 class ReadingList:
-    """The scans a session has open, in the order they came.
+    """The files a session has open, in the order they came.
 
     Attributes
     ----------
+    entries
+        By the digest of their first image.
+    current
+        Key of the entry on screen.
     refused
         What could not be opened: the name as the person sees it, and the one line why.
     again
@@ -112,7 +36,7 @@ class ReadingList:
         Counts the uploads, so that each starts with an empty uploader and the bytes can go.
     """
 
-    scans: dict[str, OpenScan] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
     current: str | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
     again: int = 0
@@ -120,40 +44,52 @@ class ReadingList:
     seen: set[str] = field(default_factory=set)
 
     @property
+    def entry(self) -> Entry | None:
+        """The file on screen, or none."""
+        return self.entries.get(self.current) if self.current else None
+
+    @property
     def shown(self) -> OpenScan | None:
-        """The scan on screen, or none."""
-        return self.scans.get(self.current) if self.current else None
+        """The image on screen, or none."""
+        return None if self.entry is None else self.entry.shown
 
-    def add(self, scan: Scan) -> None:
-        """Put a scan on the list; one that is there already is not added again."""
-        if scan.digest in self.scans:
+    @property
+    def items(self) -> Iterator[OpenScan]:
+        """Every image of every file that was looked at."""
+        return (item for entry in self.entries.values() for item in entry.items.values())
+
+    def add(self, scan: Scan) -> Entry:
+        """Put a file on the list; one that is there already is not added again."""
+        known = self.entries.get(scan.digest)
+        if known is not None:
             self.again += 1
-        else:
-            self.scans[scan.digest] = OpenScan(scan, doubts(scan))
+            return known
+        entry = self.entries[scan.digest] = Entry.of(scan)
         if self.current is None:
-            self.current = scan.digest
+            self.current = entry.key
+        return entry
 
-    def show(self, digest: str) -> None:
-        """Bring another scan on screen."""
-        if digest not in self.scans or digest == self.current:
+    def show(self, key: str) -> None:
+        """Bring another file on screen."""
+        if key not in self.entries or key == self.current:
             return
         if self.shown is not None:
             self.shown.release()
-        self.current = digest
+        self.current = key
 
     def step(self, by: int) -> None:
-        """Go ``by`` scans forward (negative: back), stopping at the ends."""
-        order = list(self.scans)
+        """Go ``by`` files forward (negative: back), stopping at the ends."""
+        order = list(self.entries)
         if self.current in order:
             at = order.index(self.current) + by
             self.show(order[min(max(at, 0), len(order) - 1)])
 
-    def remove(self, digest: str) -> None:
-        """Take a scan off the list; the next one comes on screen, or the one before the last."""
-        order = list(self.scans)
-        at = order.index(digest)
-        del self.scans[digest]
-        if self.current == digest:
+    def remove(self, key: str) -> None:
+        """Take a file off the list; the next one comes on screen, or the one before the last."""
+        order = list(self.entries)
+        at = order.index(key)
+        del self.entries[key]
+        if self.current == key:
             rest = order[at + 1 :] or order[:at][::-1]
             self.current = rest[0] if rest else None
 
@@ -164,8 +100,13 @@ class ReadingList:
 
     @property
     def unread(self) -> list[OpenScan]:
-        """Scans the model has not answered yet."""
-        return [s for s in self.scans.values() if s.prediction is None and s.problem is None]
+        """Images on the list that the model may read and has not answered yet."""
+        return [entry.shown for entry in self.entries.values() if entry.shown.is_unread]
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that all files take in this session."""
+        return sum(entry.held_bytes for entry in self.entries.values())
 
 
 class UploadedBytes(Protocol):
@@ -176,6 +117,14 @@ class UploadedBytes(Protocol):
 
     def getvalue(self) -> bytes:
         """Return the whole file."""
+        ...
+
+
+class BatchReader(Protocol):
+    """What reads many scans: a :class:`core.model.Predictor`, or what a test puts in its place."""
+
+    def read_many(self, scans: Iterable[Scan]) -> Iterator[Prediction | OverreadError]:
+        """Read scans in batches; one answer or error for each, in their order."""
         ...
 
 
@@ -191,36 +140,75 @@ def take_in(
     files: Iterable[UploadedBytes],
     into: ReadingList,
     settings: Settings,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> None:
     """Decode uploads one after the other; what cannot be read is noted and the rest goes on.
+
+    Archives are opened and their members taken in one by one.
 
     Parameters
     ----------
     progress
-        Called after each file with how many are done.
+        Called after each image with how many images and how many uploads are done.
     """
-    for done, file in enumerate(files, start=1):
+    images = 0
+    for done, file in enumerate(files):
         # A rerun can cut this loop off anywhere; the next one goes on where it stopped.
-        if file.file_id not in into.seen:
-            try:
-                into.add(read_scan(file.getvalue(), file.name, settings=settings))
-            except ScanError as error:
-                into.refused.append((file.name, str(error)))
-            into.seen.add(file.file_id)
-        progress(done)
+        if file.file_id in into.seen:
+            continue
+        for name, data, identity in _members(file, settings):
+            if identity not in into.seen:
+                try:
+                    if isinstance(data, ScanError):
+                        raise data
+                    _check_room(into, settings)
+                    into.add(read_scan(data, settings=settings))
+                except ScanError as error:
+                    into.refused.append((name, str(error)))
+                into.seen.add(identity)
+            images += 1
+            progress(images, done)
+        into.seen.add(file.file_id)
+        progress(images, done + 1)
 
 
-def read_all(into: ReadingList, predictor: Predictor, progress: Callable[[int], None]) -> None:
-    """Let the model read every scan it has not read; a failure is noted and the rest goes on."""
-    for done, item in enumerate(into.unread, start=1):
-        try:
-            prediction = predictor.read(item.scan)
-        except ModelError as error:
-            item.problem = str(error)
+def _members(
+    file: UploadedBytes, settings: Settings
+) -> Iterator[tuple[str, bytes | ScanError, str]]:
+    """Yield the name, the bytes and an identity of every image in an upload."""
+    data = file.getvalue()
+    if not is_archive(data):
+        yield file.name, data, f"{file.file_id}:"
+        return
+    try:
+        for at, member in enumerate(open_archive(data, settings)):
+            name = f"{file.name} › {member.name}"
+            yield name, member.error or member.data, f"{file.file_id}:{at}"
+    except ScanError as error:
+        yield file.name, error, f"{file.file_id}:archive"
+
+
+def _check_room(reading: ReadingList, settings: Settings) -> None:
+    if reading.held_bytes > settings.session_bytes:
+        raise FileTooLarge(
+            _(
+                "The list is full: its scans take over {limit} MB. Close some and add this one "
+                "again, or score many files from the command line."
+            ).format(limit=settings.session_bytes // 2**20)
+        )
+
+
+def read_all(items: list[OpenScan], predictor: BatchReader) -> Iterator[OpenScan]:
+    """Let the model read images and give each once it has its answer, or its problem.
+
+    A failure is noted with its image and the rest goes on.
+    """
+    found = predictor.read_many(item.scan for item in items)
+    for item, answer in zip(items, found, strict=True):
+        if isinstance(answer, OverreadError):
+            item.problem = str(answer)
+        elif answer.image_digest != item.digest:
+            item.problem = _("The answer was for another scan and was discarded. Read again.")
         else:
-            if prediction.image_digest == item.digest:
-                item.prediction = prediction
-            else:
-                item.problem = _("The answer was for another scan and was discarded. Read again.")
-        progress(done)
+            item.prediction = answer
+        yield item

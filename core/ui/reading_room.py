@@ -5,50 +5,40 @@ One fragment: a slider move runs only this, and never the model.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.errors import LesionError
-from core.lesion import (
-    HeatRegionResult,
-    LesionControls,
-    LesionResult,
-    lesion_from_mask,
-    mask_from_polygon,
-    measurements_csv,
-    measurements_frame,
-    measurements_json,
-)
+from core.errors import LesionError, ScanError
+from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
-from core.text import _, ngettext
-from core.ui import downloads, picture, service
+from core.scan import rewindow
+from core.text import _
+from core.ui import picture, service
 from core.ui.answer import show_answer
-from core.ui.figure import Compare, Layers
-from core.ui.reading_list import OpenScan
+from core.ui.beside import beside_choice, chosen_beside
+from core.ui.figure import Layers
+from core.ui.layers import layer_controls
+from core.ui.open_scan import Entry, OpenScan
+from core.ui.quality_panel import ask_reason, correction_tools, show_quality
+from core.ui.reading_list import reading_list
+from core.ui.results import show_results
 from core.ui.scores import show_scores
 from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
+from core.ui.viewer_events import ViewerEvents
 from core.ui.wording import class_name, percent
-
-_LAYERS: dict[str, Any] = {
-    "compare": "both",
-    "over": ["heat", "contour"],
-    "heat_opacity": 0.4,
-    "mask_opacity": 0.3,
-}
 
 
 @st.fragment
-def reading_room(item: OpenScan) -> None:
-    """Show one scan with everything the model says about it.
+def reading_room(entry: Entry) -> None:
+    """Show one image with everything the model says about it.
 
     Parameters
     ----------
-    item
-        The scan on screen; a result is shown only if it is this scan's.
+    entry
+        The file on screen; a result is shown only if it is that of the image shown.
     """
+    item = entry.shown
     if item.form_is_old:
         item.form_is_old = False
         st.rerun()
@@ -59,30 +49,95 @@ def reading_room(item: OpenScan) -> None:
         st.error(str(error), icon=":material/error:")
         result = None
     with left:
-        layers = _layer_controls(item)
-        shown = layers.compare != "original" and (layers.contour or layers.mask)
-        if shown != item.outline_shown:
-            # The form asks whether the outline is accepted only while there is one to be seen.
-            item.outline_shown = shown
-            st.rerun()
-        drawn = picture.show_scan(item, result, layers)
-        if drawn is not None:
-            item.regions = drawn
-            withdraw_acceptance(item)
-            # The feedback form stands outside this fragment and counts the regions.
-            st.rerun()
-        if item.prediction is not None:
-            threshold_controls(item)
-        if layers.heat and item.prediction is not None and result is not None:
-            st.caption(_about_heat(item, item.prediction, result.mask))
+        layers = _picture(entry, item, result)
     with right:
+        _correct(entry, item)
         _answer(item)
     # Below both columns, so that on a phone the answer comes straight after the picture.
     if item.prediction is not None:
         with st.container(border=True, key="shape"):
             shape_controls(item)
     if result is not None and item.prediction is not None:
-        _below(item, item.prediction, result, layers)
+        show_results(item, item.prediction, result, layers)
+
+
+def _picture(
+    entry: Entry, item: OpenScan, result: LesionResult | HeatRegionResult | None
+) -> Layers:
+    reading = reading_list()
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
+        layers = layer_controls(item)
+        if layers.compare == "both":
+            beside_choice(entry, reading)
+    shown = layers.compare != "original" and (layers.contour or layers.mask)
+    if shown != item.outline_shown:
+        # The form asks whether the outline is accepted only while there is one to be seen.
+        item.outline_shown = shown
+        st.rerun()
+    events = picture.view_scan(
+        item,
+        result,
+        layers,
+        loop=entry.loop,
+        beside=chosen_beside(entry, reading),
+        window=entry.viewing,
+    )
+    _take_over(entry, item, events)
+    _window_tool(entry, item)
+    if item.prediction is not None:
+        threshold_controls(item)
+    if layers.heat and item.prediction is not None and result is not None:
+        st.caption(_about_heat(item, item.prediction, result.mask))
+    return layers
+
+
+def _take_over(entry: Entry, item: OpenScan, events: ViewerEvents) -> None:
+    """Keep what the person did in the viewer; it is reported once."""
+    if events.window is not None or events.window_as_read:
+        entry.viewing = events.window
+    if events.frame is not None and events.frame != entry.frame:
+        try:
+            entry.show_frame(events.frame)
+        except ScanError as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            st.rerun()
+    if events.measures is not None:
+        item.measures = events.measures
+    if events.regions is not None:
+        item.regions = picture.region_points(events.regions)
+        withdraw_acceptance(item)
+    if events.measures is not None or events.regions is not None:
+        # The feedback form stands outside this fragment and counts them.
+        st.rerun()
+
+
+def _window_tool(entry: Entry, item: OpenScan) -> None:
+    """Offer to let the model read what the person sees, where that is another window."""
+    depth, window = item.scan.depth, entry.viewing
+    if depth is None or window is None or window == depth.window:
+        return
+    if st.button(
+        _("Let the model read with this window"), icon=":material/tune:", key="read-window"
+    ):
+        entry.bring(rewindow(item.scan, window))
+        st.rerun()
+
+
+def _correct(entry: Entry, item: OpenScan) -> None:
+    """Show how the image qualifies, and what can be done about it."""
+    show_quality(item.quality, key=f"quality-{item.digest[:16]}")
+    try:
+        untouched = entry.untouched()
+    except ScanError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    corrected = correction_tools(
+        item.scan, untouched, item.quality, key=f"correct-{item.digest[:16]}"
+    )
+    if corrected is not None and corrected.digest != item.digest:
+        entry.bring(corrected)
+        st.rerun()
 
 
 def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8]) -> str:
@@ -124,7 +179,7 @@ def _about_model(prediction: Prediction) -> None:
 def _answer(item: OpenScan) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
-        show_answer(prediction, item.scan, item.doubts)
+        show_answer(prediction, item.scan, item.quality, item.reason)
         more = st.expander(
             _("Among the validation scans"),
             icon=":material/bar_chart:",
@@ -139,7 +194,12 @@ def _answer(item: OpenScan) -> None:
         return
     with st.container(border=True, key="answer"):
         st.caption(_("Case {case}").format(case=item.scan.case_number))
-        if item.problem:
+        if not item.qualifies:
+            reason = ask_reason(item.quality, key=f"reason-{item.digest[:16]}")
+            if reason:
+                item.reason = reason
+                st.rerun()
+        elif item.problem:
             st.subheader(":material/cloud_off: " + _("No AI result"), anchor=False)
             st.write(item.problem)
             st.caption(_("The scan, your own read and the review queue go on without it."))
@@ -149,164 +209,3 @@ def _answer(item: OpenScan) -> None:
                 st.rerun()
         else:
             st.subheader(":material/hourglass_top: " + _("Waiting for the model"), anchor=False)
-
-
-def _layer_controls(item: OpenScan) -> Layers:
-    """Show what lies over the image, and return it; kept for the whole session."""
-    chosen: dict[str, Any] = st.session_state.setdefault("layers", dict(_LAYERS))
-    views: dict[Compare, str] = {
-        "both": _("Side by side"),
-        "overlay": _("Overlay"),
-        "original": _("Untouched"),
-    }
-    over = {"heat": _("Heat"), "mask": _("Mask"), "contour": _("Outline"), "chords": _("Chords")}
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
-        st.segmented_control(
-            _("View"),
-            list(views),
-            format_func=views.__getitem__,
-            required=True,
-            label_visibility="collapsed",
-            **_layer(chosen, "compare"),
-        )
-        if item.prediction is None:
-            return Layers(compare=chosen["compare"])
-        st.pills(
-            _("Layers"),
-            list(over),
-            format_func=over.__getitem__,
-            selection_mode="multi",
-            wrap=True,
-            label_visibility="collapsed",
-            **_layer(chosen, "over"),
-        )
-        with st.popover(_("Opacity"), icon=":material/opacity:"):
-            st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
-            st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
-    return Layers(
-        heat="heat" in chosen["over"] and item.prediction.heat_available,
-        heat_opacity=chosen["heat_opacity"],
-        mask="mask" in chosen["over"],
-        mask_opacity=chosen["mask_opacity"],
-        contour="contour" in chosen["over"],
-        chords="chords" in chosen["over"],
-        compare=chosen["compare"],
-    )
-
-
-def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
-    key = f"layer-{name}"
-    if key not in st.session_state:
-        st.session_state[key] = chosen[name]
-
-    def keep() -> None:
-        chosen[name] = st.session_state[key]
-
-    return {"key": key, "on_change": keep}
-
-
-def _below(
-    item: OpenScan,
-    prediction: Prediction,
-    result: LesionResult | HeatRegionResult,
-    layers: Layers,
-) -> None:
-    """Show the table and the downloads under the image."""
-    if not isinstance(result, LesionResult):
-        st.caption(
-            ngettext("{n} heat region", "{n} heat regions", len(result.regions)).format(
-                n=len(result.regions)
-            )
-            + ": "
-            + _("made from heat, not an outline of a lesion. It has no measurements.")
-        )
-    else:
-        unit = _("pixels: no calibration is known") if item.scan.spacing is None else "mm"
-        st.markdown(
-            "**"
-            + _("Lesions · AI outline, unconfirmed")
-            + "** · "
-            + _("measured in {unit}").format(unit=unit)
-            + " · "
-            + _("{shown} of {total} regions; map cut at {threshold}").format(
-                shown=len(result.lesions), total=result.total, threshold=f"{result.threshold:.2f}"
-            )
-            + (
-                ""
-                if item.controls == LesionControls()
-                else " · **" + _("shaped by you: not the controls it comes with") + "**"
-            )
-        )
-        if result.lesions:
-            st.dataframe(
-                downloads.table_on_screen(measurements_frame(result)),
-                hide_index=True,
-                key=f"lesions-{item.digest[:16]}",
-            )
-        else:
-            st.info(_("No region is left at these controls. Lower the threshold or reset."))
-    _own_regions(item)
-    _downloads(item, prediction, result, layers)
-
-
-def _own_regions(item: OpenScan) -> None:
-    """Measure what the doctor drew, by the same rules as the AI's outlines."""
-    scan, size = item.scan, (item.scan.height, item.scan.width)
-    masks = [mask_from_polygon(points, size) for points in item.regions]
-    drawn = [lesion_from_mask(mask, scan.grey, spacing=scan.spacing_at) for mask in masks]
-    if drawn:
-        table = measurements_frame(drawn)
-        table["number"] = range(1, len(drawn) + 1)
-        st.markdown("**" + _("Your regions") + "**")
-        st.dataframe(downloads.table_on_screen(table), hide_index=True, key="own-regions")
-
-
-def _downloads(
-    item: OpenScan,
-    prediction: Prediction,
-    result: LesionResult | HeatRegionResult,
-    layers: Layers,
-) -> None:
-    """Offer the files; each is made only when it is asked for."""
-    case = item.scan.case_number
-    offers: list[tuple[str, str, str, Any]] = [
-        (
-            _("Overlay PNG"),
-            f"{case}-overlay.png",
-            "image/png",
-            lambda: downloads.overlay_png(item.scan, prediction, result, layers),
-        ),
-        (
-            _("Mask PNG"),
-            f"{case}-mask.png",
-            "image/png",
-            lambda: downloads.mask_png(item.scan, prediction, result),
-        ),
-    ]
-    if isinstance(result, LesionResult):
-        provenance = downloads.provenance(item.scan, prediction)
-        offers += [
-            (
-                _("Measurements CSV"),
-                f"{case}-measurements.csv",
-                "text/csv",
-                lambda: measurements_csv(result, provenance),
-            ),
-            (
-                _("Measurements JSON"),
-                f"{case}-measurements.json",
-                "application/json",
-                lambda: measurements_json(result, provenance),
-            ),
-        ]
-    with st.container(horizontal=True, gap="small", key="downloads"):
-        for title, name, mime, make in offers:
-            st.download_button(
-                title,
-                make,
-                name,
-                mime,
-                on_click="ignore",
-                icon=":material/download:",
-                key=f"download-{name}",
-            )

@@ -19,7 +19,7 @@ from core.lesion import (
     preset_name,
 )
 from core.text import _
-from core.ui.reading_list import OpenScan
+from core.ui.open_scan import OpenScan
 
 _FIELDS = tuple(field.name for field in fields(LesionControls))
 
@@ -37,6 +37,15 @@ def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
         else:
             item.shaped = find_heat_regions(surface, item.controls)
     return item.shaped
+
+
+def outline_of(item: OpenScan) -> LesionResult | HeatRegionResult | None:
+    """Return what :func:`shaped` does, or None where the map cannot be shaped."""
+    try:
+        return shaped(item)
+    except LesionError:
+        # The reading room says why there is none.
+        return None
 
 
 def threshold_controls(item: OpenScan) -> None:

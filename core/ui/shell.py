@@ -7,8 +7,9 @@ import streamlit as st
 from core.errors import StoreError
 from core.settings import ROOT
 from core.text import LANGUAGES, _, language
-from core.trust import Permission, Person, Role, permissions_of
+from core.trust import Permission, Person, permissions_of
 from core.ui import service, session
+from core.ui.wording import role_name
 
 #: Page files and the permission that opens each, in the order of the navigation.
 _PAGES = (
@@ -23,15 +24,6 @@ _STYLE = """<style>
 .stApp .stButtonGroup button[data-selected="true"],
 .stApp .stSlider [data-testid="stSliderThumbValue"] { color: inherit; }
 </style>"""
-
-
-def role_name(role: Role) -> str:
-    """Return a role's name on screen."""
-    return {
-        Role.CLINICIAN: _("Clinician"),
-        Role.REVIEWER: _("Reviewer"),
-        Role.ADMINISTRATOR: _("Administrator"),
-    }[role]
 
 
 def _page(path: str) -> st.Page:

@@ -77,3 +77,12 @@ def event_name(kind: EventKind) -> str:
 def confidence_choice(step: int) -> str:
     """Return a confidence as a button says it: words at the ends of the scale only."""
     return confidence_name(step) if step in (1, 5) else str(step)
+
+
+def role_name(role: Role) -> str:
+    """Return a role's name on screen."""
+    return {
+        Role.CLINICIAN: _("Clinician"),
+        Role.REVIEWER: _("Reviewer"),
+        Role.ADMINISTRATOR: _("Administrator"),
+    }[role]

@@ -5,14 +5,18 @@ import streamlit as st
 from core.text import _
 from core.trust import Permission, permissions_of
 from core.ui import intake, session
+from core.ui.case_panel import case_panel
 from core.ui.feedback_form import feedback_form
+from core.ui.list_summary import list_summary
+from core.ui.reading import let_the_model_read
 from core.ui.reading_list import reading_list
 from core.ui.reading_room import reading_room
+from core.ui.seen import seen_before_line
 
 person = session.signed_in(Permission.READ_SCANS)
 reading = reading_list()
-item = reading.shown
-if item is None:
+entry = reading.entry
+if entry is None:
     st.title(_("Read a scan"), anchor=False)
     st.markdown(
         _(
@@ -26,9 +30,12 @@ if item is None:
 
 intake.strip(reading)
 intake.refusals(reading)
-intake.let_the_model_read(reading)
-reading_room(item)
+let_the_model_read(reading)
+seen_before_line(entry, person)
+reading_room(entry)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
-    feedback_form(item, person)
+    case_panel(entry, person)
+    feedback_form(entry, person)
 else:
     st.info(_("Your role may read scans, but not send feedback."))
+list_summary(reading)

@@ -26,6 +26,14 @@ if not sent:
         icon=":material/outbox:",
     )
     st.stop()
+asked = st.query_params.get("case")
+if asked is not None:
+    # Where a scan was recognised on the page “Read”, its entries come alone, and all is a click off.
+    sent = tuple(entry for entry in sent if entry.case_number == asked)
+    st.caption(_("Only the entries on one case are shown."))
+    if st.button(_("Show all"), key="sent-all"):
+        del st.query_params["case"]
+        st.rerun()
 st.dataframe(
     pd.DataFrame(
         {

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core.text import _
 from core.trust import Role, demo_people
-from core.ui import session, shell
+from core.ui import session
+from core.ui.wording import role_name
 
 st.title(_("A second reading of your scan"), anchor=False)
 st.markdown(
@@ -32,10 +33,10 @@ st.subheader(_("Demo mode: choose your part"), anchor=False)
 for column, person in zip(st.columns(3), demo_people(), strict=True):
     icon, task = tasks[person.role]
     with column.container(border=True):
-        st.markdown(f"#### {icon} {shell.role_name(person.role)}")
+        st.markdown(f"#### {icon} {role_name(person.role)}")
         st.write(task)
         if st.button(
-            _("Go on as {role}").format(role=shell.role_name(person.role)),
+            _("Go on as {role}").format(role=role_name(person.role)),
             key=f"sign-in-{person.role}",
             type="primary",
             width="stretch",

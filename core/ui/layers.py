@@ -1,0 +1,71 @@
+"""What lies over the image and what stands beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core.text import _
+from core.ui.figure import Compare, Layers
+from core.ui.open_scan import OpenScan
+
+_LAYERS: dict[str, Any] = {
+    "compare": "both",
+    "over": ["heat", "contour"],
+    "heat_opacity": 0.4,
+    "mask_opacity": 0.3,
+}
+
+
+def layer_controls(item: OpenScan) -> Layers:
+    """Show what lies over the image, and return it; kept for the whole session."""
+    chosen: dict[str, Any] = st.session_state.setdefault("layers", dict(_LAYERS))
+    views: dict[Compare, str] = {
+        "both": _("Side by side"),
+        "overlay": _("Overlay"),
+        "original": _("Untouched"),
+    }
+    over = {"heat": _("Heat"), "mask": _("Mask"), "contour": _("Outline"), "chords": _("Chords")}
+    st.segmented_control(
+        _("View"),
+        list(views),
+        format_func=views.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        **_layer(chosen, "compare"),
+    )
+    if item.prediction is None:
+        return Layers(compare=chosen["compare"])
+    st.pills(
+        _("Layers"),
+        list(over),
+        format_func=over.__getitem__,
+        selection_mode="multi",
+        wrap=True,
+        label_visibility="collapsed",
+        **_layer(chosen, "over"),
+    )
+    with st.popover(_("Opacity"), icon=":material/opacity:"):
+        st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
+        st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
+    return Layers(
+        heat="heat" in chosen["over"] and item.prediction.heat_available,
+        heat_opacity=chosen["heat_opacity"],
+        mask="mask" in chosen["over"],
+        mask_opacity=chosen["mask_opacity"],
+        contour="contour" in chosen["over"],
+        chords="chords" in chosen["over"],
+        compare=chosen["compare"],
+    )
+
+
+def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
+    key = f"layer-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = chosen[name]
+
+    def keep() -> None:
+        chosen[name] = st.session_state[key]
+
+    return {"key": key, "on_change": keep}

@@ -1,0 +1,85 @@
+"""The result of all scans on the list, as a table and as files to take away."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.lesion import LesionResult
+from core.report import BatchRow
+from core.text import _
+from core.trust import Person
+from core.ui.intake import state_of
+from core.ui.open_scan import OpenScan
+from core.ui.reading_list import ReadingList
+from core.ui.report_panel import batch_downloads
+from core.ui.shaping import outline_of
+from core.ui.wording import class_name, percent, role_name
+
+
+def list_summary(reading: ReadingList, person: Person) -> None:
+    """Show one line per file, with the answer on the image that stands for it on the list."""
+    if len(reading.entries) < 2:
+        return
+    panel = st.expander(
+        _("All scans on the list"), icon=":material/table_rows:", key="summary", on_change="rerun"
+    )
+    # Drawn only while it is open: hundreds of scans make hundreds of rows.
+    if not panel.open:
+        return
+    with panel:
+        items = [entry.shown for entry in reading.entries.values()]
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    _("Case"): [item.scan.case_number for item in items],
+                    _("State"): [state_of(item) for item in items],
+                    _("AI result"): [
+                        class_name(item.prediction.answer) if item.prediction else "–"
+                        for item in items
+                    ],
+                    _("Probability of {label}").format(label=_looked_for(items)): [
+                        percent(item.prediction.probability) if item.prediction else "–"
+                        for item in items
+                    ],
+                    _("Interval"): [_interval(item) for item in items],
+                }
+            ),
+            hide_index=True,
+            key="summary-table",
+        )
+        batch_downloads(
+            lambda: (
+                [row_of(item, reading) for item in items]
+                + [BatchRow.not_decoded(reason) for _name, reason in reading.refused]
+            ),
+            key="summary-files",
+            author=person.name,
+            role=role_name(person.role),
+        )
+
+
+def _looked_for(items: list[OpenScan]) -> str:
+    answered = (item.prediction for item in items if item.prediction is not None)
+    return class_name(next((prediction.positive for prediction in answered), "malignant"))
+
+
+def _interval(item: OpenScan) -> str:
+    interval = None if item.prediction is None else item.prediction.interval
+    if interval is None:
+        return "–"
+    return f"{percent(interval.low)}–{percent(interval.high)} (n = {interval.n})"
+
+
+def row_of(item: OpenScan, reading: ReadingList) -> BatchRow:
+    """Return the row of an image: its answer, or why there is none."""
+    outline = outline_of(item)
+    if item is not reading.shown:
+        item.release()
+    return BatchRow.of(
+        item.scan,
+        item.prediction,
+        reason=item.problem or item.reason,
+        quality=item.quality.to_dict(),
+        lesions=outline.lesions if isinstance(outline, LesionResult) else (),
+    )

@@ -1,0 +1,249 @@
+"""One file in front of the reader: its frames and corrected copies, and what was decided on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.lesion import HeatRegionResult, LesionControls, LesionResult
+from core.model import Prediction
+from core.review import ImageFacts, Receipt
+from core.scan import Loop, Outcome, QualityReport, Scan, Window, check_quality
+
+#: Frames without any work on them that an entry keeps, so that going back is quick.
+_KEPT_FRAMES = 24
+
+
+@dataclass(slots=True, eq=False)
+class OpenScan:
+    """One image that is or was on screen.
+
+    Attributes
+    ----------
+    quality
+        Whether it qualifies for being read, check by check.
+    reason
+        Why somebody wants it read although a check failed; empty as long as nobody said.
+    prediction, problem
+        The model's answer, or the one line that says why there is none.
+    controls, history
+        The lesion controls in force, and those before them, latest last.
+    regions
+        Corrected outlines the doctor drew, each (N, 2) x and y in image pixels.
+    measures
+        Distances and ellipses measured by hand.
+    drafts
+        What the feedback form holds so far, by field.
+    receipt
+        Proof of the feedback that was saved last.
+    sent
+        What the form said when it was saved last.
+    submission_key
+        Names the next submission, so that sending it twice saves it once.
+    shaped
+        What the controls made of the map last time, so that it is not computed twice.
+    outline_shown
+        Whether mask or outline lay over the image when it was drawn last.
+    withdrawn
+        How often an accepted outline gave way to another one; each time the form asks afresh.
+    form_is_old
+        Whether the form on screen still shows an acceptance that was withdrawn.
+    """
+
+    scan: Scan
+    quality: QualityReport
+    reason: str = ""
+    prediction: Prediction | None = None
+    problem: str | None = None
+    controls: LesionControls = field(default_factory=LesionControls)
+    history: list[LesionControls] = field(default_factory=list)
+    regions: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
+    measures: tuple[Any, ...] = ()
+    drafts: dict[str, Any] = field(default_factory=dict)
+    receipt: Receipt | None = None
+    sent: str | None = None
+    submission_key: str = field(default_factory=lambda: uuid4().hex)
+    shaped: LesionResult | HeatRegionResult | None = None
+    outline_shown: bool = True
+    withdrawn: int = 0
+    form_is_old: bool = False
+    _map: NDArray[np.float32] | None = None
+    _heat: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, scan: Scan) -> OpenScan:
+        """Open a scan and check its quality."""
+        return cls(scan, check_quality(scan))
+
+    @property
+    def digest(self) -> str:
+        """Identity of the scan."""
+        return self.scan.digest
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether the model may read it: no check failed, or a reason was given."""
+        return self.quality.outcome is not Outcome.FAIL or bool(self.reason)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it waits for the model."""
+        return self.qualifies and self.prediction is None and self.problem is None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a person did anything on it that must not be forgotten."""
+        return bool(
+            self.drafts
+            or self.regions
+            or self.measures
+            or self.history
+            or self.receipt
+            or self.reason
+            or self.scan.corrections
+        )
+
+    def region_map(self) -> NDArray[np.float32] | None:
+        """Return the map that the controls shape: lesion probability, else heat; or none."""
+        if self.prediction is None:
+            return None
+        if self._map is None:
+            lesion = self.prediction.lesion_map()
+            self._map = self.heat() if lesion is None else lesion
+        return self._map
+
+    def heat(self) -> NDArray[np.float32] | None:
+        """Return the prediction's heat at the size of the scan, made once while on screen."""
+        if self._heat is None and self.prediction is not None:
+            self._heat = self.prediction.heat()
+        return self._heat
+
+    def release(self) -> None:
+        """Let go of what can be computed again; a long list would fill the memory with it."""
+        self._map = self._heat = None
+        self.shaped = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that its pixels and its answer take."""
+        held = int(self.scan.pixels.nbytes)
+        if self.scan.depth is not None:
+            held += int(self.scan.depth.values.nbytes)
+        if self.prediction is not None:
+            held += int(self.prediction.network_heat.nbytes)
+            lesion = self.prediction.network_lesion
+            held += 0 if lesion is None else int(lesion.nbytes)
+        return held
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One file on the reading list: a scan or a loop, with its corrected copies.
+
+    Attributes
+    ----------
+    first
+        The scan as it came; of a loop its first frame.
+    loop
+        The frames, or none.
+    frame
+        Which frame is on screen, from 0.
+    items
+        Every image looked at so far, by digest: frames and corrected copies.
+    current
+        Digest of the image on screen.
+    context
+        What the doctor entered about the case, the same for all images of the file.
+    beside
+        What stands beside the image on screen: ``""`` the untouched image, ``"held"``,
+        ``"earlier"``, or the key of another entry.
+    held
+        A frame that was put aside to compare others with.
+    earlier
+        A stored scan of the same patient, as facts and PNG.
+    viewing
+        A window the person looks through that is not the one the model read with.
+    """
+
+    first: OpenScan
+    loop: Loop | None
+    frame: int = 0
+    items: dict[str, OpenScan] = field(default_factory=dict)
+    current: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+    beside: str = ""
+    held: Scan | None = None
+    earlier: tuple[ImageFacts, bytes] | None = None
+    viewing: Window | None = None
+
+    @classmethod
+    def of(cls, scan: Scan) -> Entry:
+        """Open a file that was decoded."""
+        # The loop is held once, here, and not by each of its frames.
+        first = OpenScan.of(replace(scan, loop=None))
+        return cls(first, scan.loop, scan.frame, {first.digest: first}, first.digest)
+
+    @property
+    def key(self) -> str:
+        """Identity of the file: the digest of its first image."""
+        return self.first.digest
+
+    @property
+    def shown(self) -> OpenScan:
+        """The image on screen."""
+        return self.items[self.current]
+
+    def show_frame(self, index: int) -> None:
+        """Bring another frame on screen.
+
+        Raises
+        ------
+        ScanError
+            It cannot be decoded; the frame before it stays.
+        IndexError
+            There is no such frame.
+        """
+        if self.loop is None or index == self.frame:
+            return
+        scan = self.loop.frame(index)
+        self.bring(scan)
+        self.frame = index
+
+    def bring(self, scan: Scan) -> None:
+        """Bring a frame, a corrected copy or the untouched image on screen."""
+        self.shown.release()
+        self.viewing = None
+        item = self.items.pop(scan.digest, None) or OpenScan.of(scan)
+        # Two frames of a loop may be the same picture: what was decided on it holds for both.
+        item.scan = scan
+        self.items[scan.digest] = item
+        self.current = scan.digest
+        idle = [i for i in self.items.values() if not i.has_work and i not in (self.first, item)]
+        for old in idle[:-_KEPT_FRAMES]:
+            del self.items[old.digest]
+
+    def untouched(self) -> Scan:
+        """Return the image on screen as it came, before any correction.
+
+        Raises
+        ------
+        ScanError
+            The frame cannot be decoded again.
+        """
+        scan = self.shown.scan
+        if scan.origin is None:
+            return scan
+        known = self.items.get(scan.origin)
+        if known is not None:
+            return known.scan
+        return self.loop.frame(scan.frame) if self.loop is not None else self.first.scan
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the file takes in this session."""
+        held = sum(item.held_bytes for item in self.items.values())
+        return held + (self.loop.held_bytes if self.loop is not None else 0)

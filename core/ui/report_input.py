@@ -1,0 +1,76 @@
+"""What a report on the image on screen is made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.lesion import LesionResult, lesion_from_mask, mask_from_polygon
+from core.model import Prediction
+from core.report import ReportInput
+from core.trust import Person
+from core.ui import service
+from core.ui.context_form import context_of
+from core.ui.feedback_form import entered
+from core.ui.open_scan import Entry, OpenScan
+from core.ui.shaping import outline_of
+from core.ui.wording import role_name
+
+
+def report_input(entry: Entry, person: Person) -> ReportInput:
+    """Return the read of the image on screen as it stands.
+
+    An outline of the AI counts only once the doctor has accepted it; what the doctor drew
+    themselves takes its place.
+
+    Raises
+    ------
+    OverreadError
+        What was entered contradicts itself; the line says where.
+    """
+    item = entry.shown
+    said = entered(item)
+    scan, prediction = item.scan, item.prediction
+    outline, lesions = "none", ()
+    found = outline_of(item)
+    if item.regions:
+        size = (scan.height, scan.width)
+        outline = "drawn"
+        lesions = tuple(
+            lesion_from_mask(mask_from_polygon(points, size), scan.grey, spacing=scan.spacing_at)
+            for points in item.regions
+        )
+    elif said["outline"] and isinstance(found, LesionResult) and found.lesions:
+        outline, lesions = "accepted", found.lesions
+    intended_use, limits = _card(prediction)
+    return ReportInput(
+        scan=scan,
+        made_at=datetime.now().astimezone(),
+        author=person.name,
+        role=role_name(person.role),
+        prediction=prediction,
+        no_prediction=item.problem or "",
+        intended_use=intended_use,
+        limits=limits,
+        outline=outline,
+        lesions=lesions,
+        context=context_of(entry.context),
+        verdict=said["verdict"] if prediction is not None else None,
+        label=said["label"],
+        origin=said["origin"] if said["label"] else None,
+        confidence=said["confidence"],
+        problems=tuple(said["problems"]),
+        comment=said["comment"],
+        quality=item.quality.to_dict(),
+        override_reason=item.reason,
+        measures=item.measures,
+    )
+
+
+def _card(prediction: Prediction | None) -> tuple[str, tuple[str, ...]]:
+    """Return what the model that answered is for and its limits, while it is still loaded."""
+    if prediction is None or service.model().status().state != "ready":
+        return "", ()
+    predictor = service.model().get_predictor()
+    if predictor.bundle.digest != prediction.bundle_digest:
+        return "", ()
+    return predictor.card.intended_use, tuple(predictor.card.limits)
