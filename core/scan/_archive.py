@@ -18,7 +18,7 @@ from core.errors import ArchiveError, ScanError
 from core.scan._formats import too_large
 from core.scan._zip import Entry, Memory, OnDisk, Source, entries, find_contents, inflate
 from core.settings import Settings
-from core.text import _
+from core.text import _, language
 
 #: How an archive begins: with an entry, or with the end of its list where it is empty.
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -102,7 +102,7 @@ def _members(source: Source, settings: Settings) -> Iterator[tuple[str, Loader]]
     """Return name and loader of each file; nothing is inflated before a loader is called."""
     contents = find_contents(source)
     # Names without a mark of their encoding come from the reader's own Windows, as a rule.
-    old_names = "gb18030" if settings.language == "zh_CN" else "cp437"
+    old_names = "gb18030" if language() == "zh_CN" else "cp437"
     return _limited(source, entries(source, contents, old_names=old_names), settings)
 
 

@@ -19,13 +19,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from core.errors import ScanError, UnsupportedFormat
 from core.scan._exif import orientation
@@ -56,6 +56,8 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+#: Every byte of an image before it is decoded into; any value would do.
+_FILL = 0xA5
 #: Bytes that are inflated at a time.
 _PIECE = 2**20
 _LONGEST_SIDE = 2**31 - 1
@@ -96,10 +98,9 @@ class PngFile:
         return assemble(samples, alpha, turn=orientation(chunks.exif))
 
     def _rows(self, image: tuple[bytes, ...]) -> list[bytes]:
-        """Return the image, inflated and packed again without compression, as chunks.
+        """Return the image, its rows counted, packed again without compression, as chunks.
 
-        Decoders leave missing rows black, so the rows have to be counted; and inflating is most
-        of the work, so it is done once.
+        Decoders leave missing rows as they were and do not tell.
         """
         bits = self.depth * _CHANNELS[self.colour]
         missing = 0
@@ -131,36 +132,55 @@ class PngFile:
 
     def _samples(self, chunks: _Chunks) -> Samples:
         """Return the samples: grey below 8 bits spread over 0 to 255, a palette as its indices."""
+        if self.depth == 16 and self.colour in (_RGB, _RGBA):
+            return self._deep_colours(self._clean(chunks, self._rows(chunks.image)))
+        if self.depth >= 8 and self.colour != _PALETTE and not self.interlaced:
+            # Rows come in order. A last row that differs from what was there before has been
+            # written, so all have; else they are counted, which is nearly as much work again.
+            samples = self._decoded(self._clean(chunks, chunks.image), filled=True)
+            if np.any(samples[-1] != (_FILL * 257 if samples.dtype == np.uint16 else _FILL)):
+                return self._joined(samples)
+        samples = self._decoded(self._clean(chunks, self._rows(chunks.image)))
+        return self._joined(samples)
+
+    @property
+    def _as_bytes(self) -> bool:
         # Rows are filtered by bytes, so grey of 16 bits with alpha is four bytes like any other.
-        as_bytes = self.depth == 16 and self.colour == _GREY_ALPHA
-        depth, colour = (8, _RGBA) if as_bytes else (self.depth, self.colour)
+        return self.depth == 16 and self.colour == _GREY_ALPHA
+
+    def _joined(self, samples: Samples) -> Samples:
+        return samples.view(">u2").astype(np.uint16) if self._as_bytes else samples
+
+    def _clean(self, chunks: _Chunks, image: Sequence[bytes]) -> bytes:
+        """Return the file with nothing but the image in it."""
+        depth, colour = (8, _RGBA) if self._as_bytes else (self.depth, self.colour)
         header = struct.pack(
             ">IIBBBBB", self.width, self.height, depth, colour, 0, 0, self.interlaced
         )
         # Pillow wants a palette where the header announces one; the colours are looked up here.
         palette = _chunk(b"PLTE", chunks.palette) if colour == _PALETTE else b""
-        image = self._rows(chunks.image)
-        clean = b"".join(
-            (SIGNATURE, _chunk(b"IHDR", header), palette, *image, _chunk(b"IEND", b""))
-        )
-        if depth == 16 and colour != _GREY:
-            return self._deep_colours(clean)
+        return b"".join((SIGNATURE, _chunk(b"IHDR", header), palette, *image, _chunk(b"IEND", b"")))
+
+    def _decoded(self, clean: bytes, *, filled: bool = False) -> Samples:
+        """Decode with Pillow, into an image that is ``filled`` with a known value before."""
+        deep = self.depth == 16 and self.colour == _GREY
+        expected = "I;16" if deep else _MODES[_RGBA if self._as_bytes else self.colour]
         try:
             # Not Image.open: it warns, through the process's warning filters, about sizes that
             # a site may well have allowed. The limits have been held before.
             with PngImagePlugin.PngImageFile(io.BytesIO(clean)) as opened:
+                if filled:
+                    value = _FILL * 257 if deep else (_FILL,) * len(opened.getbands())
+                    opened.im = Image.new(opened.mode, opened.size, value).im
                 opened.load()
                 mode, size = opened.mode, opened.size
                 still = opened.convert("L") if mode == "1" else opened
                 samples = np.asarray(still)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise corrupt() from error
-        expected = "I;16" if depth == 16 else _MODES[colour]
         if still.mode != expected or size != (self.width, self.height):
             raise corrupt()
-        if as_bytes:
-            return samples.view(">u2").astype(np.uint16)
-        return np.asarray(samples, np.uint16 if depth == 16 else np.uint8)
+        return np.asarray(samples, np.uint16 if deep else np.uint8)
 
     def _deep_colours(self, clean: bytes) -> NDArray[np.uint16]:
         """Return RGB or RGBA of 16 bits, which Pillow would cut to eight."""

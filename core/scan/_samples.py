@@ -75,10 +75,22 @@ def _deep(
 ) -> Decoded:
     """Show the full range: a picture format proposes no window, and a cut would hide tissue."""
     # An array over immutable bytes cannot be made writeable again by anyone.
-    sealed = np.frombuffer(values.tobytes(), np.uint16).reshape(values.shape)
+    sealed = (
+        values
+        if isinstance(_owner(values), bytes)
+        else np.frombuffer(values.tobytes(), np.uint16).reshape(values.shape)
+    )
     window = full_range(sealed, slope, intercept)
     depth = Depth(sealed, slope, intercept, window, (window,), inverted)
     return Decoded(depth.apply(window), depth=depth, notes=notes)
+
+
+def _owner(values: NDArray[np.uint16]) -> object:
+    """Return what holds the memory of an array."""
+    owner: object = values
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return owner
 
 
 def _on_black(samples: Samples, alpha: Samples) -> Samples:

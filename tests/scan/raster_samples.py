@@ -83,7 +83,7 @@ def _png() -> Iterator[tuple[str, bytes]]:
     for bits in (1, 2, 4):
         rows = b"".join(b"\0" + row.tobytes() for row in few_bits(bits)[1])
         image = chunk(b"IDAT", zlib.compress(rows))
-        yield f"grey, {bits} bits", png(header(48, 40, bits), image)
+        yield f"grey, {bits} bit{'s' * (bits > 1)}", png(header(48, 40, bits), image)
     grey = Image.fromarray(phantom())
     yield "grey, 8 bits", saved(grey, "PNG")
     yield "grey, 16 bits", saved(Image.fromarray(deep_picture()), "PNG")
@@ -135,7 +135,7 @@ def _tiff() -> Iterator[tuple[str, bytes]]:
     for bits in (1, 2, 4):
         packed = few_bits(bits)[1]
         wide = {256: (3, [48]), 258: (3, [bits])}
-        yield f"grey, {bits} bits", tiff(packed, tags=wide)
+        yield f"grey, {bits} bit{'s' * (bits > 1)}", tiff(packed, tags=wide)
     yield "grey, 8 bits", tiff(grey)
     yield "grey, 12 bits", packed_12(deep_picture(most=4095))
     yield "grey, 16 bits", tiff(deep, rows_per_strip=7)
@@ -200,7 +200,10 @@ def packed_12(values: np.ndarray) -> bytes:
 def _bmp() -> Iterator[tuple[str, bytes]]:
     palette = np.random.default_rng(1).integers(0, 256, (256, 3)).astype(np.uint8)
     for bits in (1, 4):
-        yield f"palette, {bits} bits", bmp(few_bits(bits)[1], bits, palette=palette[: 2**bits])
+        yield (
+            f"palette, {bits} bit{'s' * (bits > 1)}",
+            bmp(few_bits(bits)[1], bits, palette=palette[: 2**bits]),
+        )
     yield "palette, 8 bits", bmp(phantom(), 8, palette=palette)
     yield "grey, 8 bits", saved(Image.fromarray(phantom()), "BMP")
     yield "RGB, 24 bits", saved(Image.fromarray(picture(1, RGB)), "BMP")

@@ -30,13 +30,34 @@ def test_an_absurd_header_is_damage(width: int) -> None:
         read_scan(png(header(width, 64), chunk(b"IDAT", zlib.compress(b""))))
 
 
-@pytest.mark.parametrize("missing", [1, 65, 3000])
-def test_a_png_with_too_few_rows_is_damage_and_not_black(missing: int) -> None:
+@pytest.mark.parametrize("value", [0, 0xA5, 255])
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("colour", "depth"),
+    [(0, 1), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)],
+)
+def test_a_png_with_too_few_rows_is_damage_and_not_black(
+    colour: int, depth: int, interlaced: bool, value: int
+) -> None:
     # Checksums and stream are sound here: only the number of rows tells.
-    rows = b"\0" * (65 * 64)
-    assert read_scan(png(header(64, 64), chunk(b"IDAT", zlib.compress(rows)))).width == 64
-    with pytest.raises(CorruptFile):
-        read_scan(png(header(64, 64), chunk(b"IDAT", zlib.compress(rows[missing:]))))
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    passes = (
+        [(8, 8), (8, 8), (16, 8), (16, 16), (32, 16), (32, 32), (64, 32)]
+        if interlaced
+        else [(64, 64)]
+    )
+    rows = b"".join(
+        (b"\0" + bytes((value,)) * (columns * channels * depth // 8)) * count
+        for columns, count in passes
+    )
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, depth, colour, 0, 0, interlaced))
+    palette = chunk(b"PLTE", bytes(range(256)) * 3) if colour == 3 else b""
+    whole = png(head, palette, chunk(b"IDAT", zlib.compress(rows)))
+    assert read_scan(whole).width == 64
+    for missing in (1, 2, len(rows) // 64, len(rows) // 3, len(rows)):
+        part = zlib.compress(rows[: len(rows) - missing])
+        with pytest.raises(CorruptFile):
+            read_scan(png(head, palette, chunk(b"IDAT", part)))
 
 
 def test_a_png_in_many_small_pieces_is_whole() -> None:
