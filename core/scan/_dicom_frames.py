@@ -114,6 +114,8 @@ class Frames:
         }
 
     def _native(self, index: int) -> NDArray[np.integer]:
+        if self.layout.allocated == 1:
+            return self._bits(index)
         stored, properties = get_decoder(self.syntax).as_array(
             self.data,
             index=index,
@@ -123,6 +125,16 @@ class Frames:
         return self._coloured(
             self._used_bits(stored), str(properties["photometric_interpretation"])
         )
+
+    def _bits(self, index: int) -> NDArray[np.integer]:
+        """Unpack one frame of single bits (PS3.5 8.1.1): it may begin and end inside a byte."""
+        size = self.layout.rows * self.layout.columns
+        begin, end = index * size, (index + 1) * size
+        packed = np.frombuffer(self.data, np.uint8)[begin // 8 : -(-end // 8)]
+        if self.syntax == uid.ExplicitVRBigEndian and self.vr == "OW":
+            raise unread_syntax()  # words turned round, which frames do not end with
+        bits = np.unpackbits(packed, bitorder="little")[begin % 8 :][:size]
+        return bits.reshape(self.layout.rows, self.layout.columns)
 
     def _packed(self, index: int) -> NDArray[np.integer]:
         frame = b"".join(self.data[start:end] for start, end in self.spans[index])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from dicom_samples import PYDICOM_FILES, pydicom_files, samples
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
+import core.scan._dicom_parse  # noqa: F401 - pydicom is quiet from here on
 from core.errors import CorruptFile, ScanError, UnsupportedFormat
 from core.scan import Note, read_scan
 from core.scan._formats import Decoded
@@ -40,10 +42,18 @@ def decoded(data: bytes) -> Decoded:
     return _format_of(data).open(data).decode()
 
 
+def refusal(data: bytes) -> ScanError | None:
+    try:
+        read_scan(data, settings=SETTINGS)
+    except ScanError as error:
+        return error
+    return None
+
+
 def has_pixels(path: Path) -> bool:
     try:
         dataset = pydicom.dcmread(path, force=True)
-    except Exception:
+    except (pydicom.errors.InvalidDicomError, ValueError, OSError, struct.error):
         return False
     return "PixelData" in dataset and "Rows" in dataset
 
@@ -65,15 +75,14 @@ def test_any_file_becomes_a_scan_or_an_error_that_says_what_to_do(
     name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = (PYDICOM_FILES / name).read_bytes()
-    try:
-        scan = read_scan(data, settings=SETTINGS)
-    except ScanError as error:
+    error = refusal(data)
+    if error is None:
+        assert read_scan(data, settings=SETTINGS).pixels.size
+    else:
         assert "\n" not in str(error)
         assert any(remedy in str(error) for remedy in REMEDIES)
         assert error.__cause__ is None
         assert error.__context__ is None
-    else:
-        assert scan.pixels.size
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
 
@@ -143,12 +152,7 @@ def test_dicom_is_among_the_formats_people_are_told_about() -> None:
 
 
 def test_the_samples_for_the_table_of_formats_are_read_or_refused() -> None:
-    seen = set()
-    for sample in samples():
-        seen.add(sample.group)
-        try:
-            decoded(sample.data)
-        except ScanError as error:
-            assert sample.group in ("pydicom's test files", "DICOM, attributes"), sample
-            assert str(error)
-    assert len(seen) >= 10
+    made = [sample for sample in samples() if sample.group != "pydicom's test files"]
+    assert len({sample.group for sample in made}) >= 9
+    refused = [sample.name for sample in made if refusal(sample.data) is not None]
+    assert refused == ["no pixels"]

