@@ -35,6 +35,8 @@ _PICTURE_SIDE = 32
 _PICTURE_LIT = 0.15
 #: Lit share where a picture faces a band: a picture ends there, while echo fades into a cyst.
 _EDGE_LIT = 0.15
+#: Grey levels over which the last two lines of a picture spread at the least.
+_EDGE_SPREAD = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +75,28 @@ def find_layout(grey: NDArray[np.uint8]) -> Layout:
     right = max(box[0] + box[2] for box in pictures)
     bottom = max(box[1] + box[3] for box in pictures)
     content = (left, top, right - left, bottom - top)
-    if len(pictures) == 1 or not all(_ends_sharply(lit, box, content) for box in pictures):
+    if len(pictures) == 1 or not all(_ends_sharply(grey, lit, box, content) for box in pictures):
         return Layout(content)
     return Layout(content, tuple(sorted(pictures, key=lambda box: (box[1], box[0]))))
 
 
-def _ends_sharply(lit: NDArray[np.uint8], box: Box, content: Box) -> bool:
+def _ends_sharply(grey: NDArray[np.uint8], lit: NDArray[np.uint8], box: Box, content: Box) -> bool:
     """Tell whether a picture is lit up to every edge that does not lie on that of the content."""
     left, top, width, height = box
     right, bottom = left + width, top + height
     edges = []
     if left > content[0]:
-        edges.append(lit[top:bottom, left : left + 2])
+        edges.append(np.s_[top:bottom, left : left + 2])
     if top > content[1]:
-        edges.append(lit[top : top + 2, left:right])
+        edges.append(np.s_[top : top + 2, left:right])
     if right < content[0] + content[2]:
-        edges.append(lit[top:bottom, right - 2 : right])
+        edges.append(np.s_[top:bottom, right - 2 : right])
     if bottom < content[1] + content[3]:
-        edges.append(lit[bottom - 2 : bottom, left:right])
-    return all(float(edge.mean()) >= _EDGE_LIT for edge in edges)
+        edges.append(np.s_[bottom - 2 : bottom, left:right])
+    return all(
+        float(lit[edge].mean()) >= _EDGE_LIT and int(np.ptp(grey[edge])) >= _EDGE_SPREAD
+        for edge in edges
+    )
 
 
 def _lit(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -100,12 +105,12 @@ def _lit(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     counts = np.bincount(edge, minlength=256)
     near = np.convolve(counts, np.ones(2 * _TOLERANCE + 1, np.int64), "same")
     tone = int(near.argmax()) if near.max() >= _FRAME_SHARE * edge.size else 0
-    # Black is a frame whatever else is: a light window often holds a black screen.
-    dark = cv2.compare(grey, float(_TOLERANCE), cv2.CMP_GT)
+    # Black is a frame whatever else is: a light window often holds a black screen. (NumPy and not
+    # OpenCV, which takes the smallest images for scalars.)
+    lit = grey > _TOLERANCE
     if tone > _TOLERANCE:
-        off = cv2.absdiff(grey, np.full_like(grey, tone))
-        dark = cv2.bitwise_and(dark, cv2.compare(off, float(_TOLERANCE), cv2.CMP_GT))
-    return np.asarray(cv2.bitwise_and(dark, 1), np.uint8)
+        lit &= (grey < tone - _TOLERANCE) | (grey > min(tone + _TOLERANCE, 255))
+    return lit.view(np.uint8)
 
 
 def _empty(grey: NDArray[np.uint8], lit: NDArray[np.uint8], axis: int) -> NDArray[np.bool_]:

@@ -176,10 +176,9 @@ def lettering(picture: NDArray[np.uint8]) -> float:
         uint8 ``(H, W)``.
     """
     small = _reduced(picture, _LETTER_SIDE)
-    curved = cv2.convertScaleAbs(cv2.Laplacian(small, cv2.CV_16S, ksize=1), alpha=0.25)
-    strokes = cv2.compare(curved, _STROKE / 4, cv2.CMP_GE)
-    around = cv2.dilate(strokes, np.ones((_AROUND, _AROUND), np.uint8))
-    return float(cv2.countNonZero(around) / around.size)
+    strokes = np.abs(cv2.Laplacian(small, cv2.CV_16S, ksize=1)) >= _STROKE
+    around = cv2.dilate(strokes.view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
+    return float(around.mean())
 
 
 def grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,198 @@
+"""The quality of a scan in words, and the reason to read one that fails anyway."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.scan import Check, CheckName, Outcome, QualityReport
+from core.text import _, ngettext
+from core.ui.wording import apart, percent
+
+#: Characters of the person's own words; with the longest choice before them under 500.
+_OWN_WORDS = 400
+_ICONS = {
+    Outcome.PASS: ":material/check_circle:",
+    Outcome.WARN: ":material/warning:",
+    Outcome.FAIL: ":material/error:",
+}
+
+
+def show_quality(report: QualityReport, *, key: str) -> None:
+    """Show what the quality check found: one line where all is well, else what is not.
+
+    Parameters
+    ----------
+    report
+        Of the scan on screen.
+    key
+        Tells this panel from others on the page.
+    """
+    if report.outcome is Outcome.PASS:
+        passed = ngettext(
+            "Image quality: {n} check passes.",
+            "Image quality: all {n} checks pass.",
+            len(report.checks),
+        )
+        st.caption(f"{_ICONS[Outcome.PASS]} {passed.format(n=len(report.checks))}")
+        return
+    with st.container(border=True, gap="small", key=f"{key}-quality"):
+        st.markdown(f"**{_('Image quality')}**")
+        for check in (*report.failed, *report.warned):
+            st.markdown(_finding(check))
+        rest = len(report.checks) - len(report.failed) - len(report.warned)
+        if rest:
+            line = ngettext("The other check passes.", "The other {n} checks pass.", rest)
+            st.caption(f"{_ICONS[Outcome.PASS]} {line.format(n=rest)}")
+
+
+def ask_reason(report: QualityReport, *, key: str) -> str | None:
+    """Ask why a scan that fails should be read all the same.
+
+    Parameters
+    ----------
+    report
+        Of the scan on screen; nothing is asked where nothing fails.
+    key
+        Tells this form from others: name the scan in it, so that no reason moves on to another.
+
+    Returns
+    -------
+    str or None
+        The reason, 1 to 500 characters, in the run in which it was confirmed.
+    """
+    if not report.failed:
+        return None
+    names = ", ".join(check_title(check.name) for check in report.failed)
+    with st.form(f"{key}-reason", border=True):
+        st.markdown(
+            f"{_ICONS[Outcome.FAIL]} "
+            + _("**This image fails: {names}.** Correct it first if you can.").format(names=names)
+        )
+        st.caption(
+            _(
+                "What the model says of such an image was never tested. To read it anyway, give a "
+                "reason; it is stored with the case."
+            )
+        )
+        other = _("Another reason")
+        choices = [
+            _("No better image can be had"),
+            _("What matters can be seen"),
+            _("For teaching or research only"),
+            other,
+        ]
+        chosen = st.pills(_("Reason"), choices, key=f"{key}-choice", wrap=True)
+        own = st.text_area(
+            _("In your own words (no patient names)"),
+            max_chars=_OWN_WORDS,
+            height=80,
+            key=f"{key}-words",
+        )
+        confirmed = st.form_submit_button(
+            _("Read it anyway"), icon=":material/play_arrow:", key=f"{key}-confirm"
+        )
+    if not confirmed:
+        return None
+    words = " ".join((own or "").split())
+    if chosen is None or (chosen == other and not words):
+        st.error(
+            _("Choose a reason, or “{other}” and say which.").format(other=other),
+            icon=":material/edit_note:",
+        )
+        return None
+    if not words:
+        return chosen
+    return words if chosen == other else f"{chosen}: {words}"
+
+
+def check_title(name: CheckName) -> str:
+    """Return the name of a check."""
+    return {
+        CheckName.BLANK: _("Blank image"),
+        CheckName.RESOLUTION: _("Resolution"),
+        CheckName.BLUR: _("Sharpness"),
+        CheckName.CONTRAST: _("Contrast"),
+        CheckName.EXPOSURE: _("Brightness"),
+        CheckName.CLIPPED_BLACK: _("Cut off in black"),
+        CheckName.CLIPPED_WHITE: _("Cut off in white"),
+        CheckName.COLOUR: _("Colour"),
+        CheckName.ANNOTATION: _("Text and calipers"),
+        CheckName.BORDERS: _("Empty frame"),
+        CheckName.PANELS: _("Several pictures"),
+    }[name]
+
+
+def _finding(check: Check) -> str:
+    word = {
+        Outcome.FAIL: _("Fails"),
+        Outcome.WARN: _("Unusual"),
+        Outcome.PASS: _("Passes"),
+    }[check.outcome]
+    head = f"{_ICONS[check.outcome]} **{word} · {check_title(check.name)}**"
+    return f"{head}: {check_figure(check)}. {_advice(check)}"
+
+
+def check_figure(check: Check) -> str:
+    """Return the figure of a check and what it was held against, with decimals to tell apart."""
+    if check.threshold is None:
+        return _amount(check.value, check.unit, 2)
+    if check.unit == "share":
+        value, limit = apart(check.value, check.threshold)
+    else:
+        for decimals in range(_decimals(check.unit), 7):
+            value = _amount(check.value, check.unit, decimals)
+            limit = _amount(check.threshold, check.unit, decimals)
+            if value != limit or check.value == check.threshold:
+                break
+    return (
+        _("{value}, below {limit}")
+        if check.value < check.threshold
+        else _("{value}, above {limit}")
+    ).format(value=value, limit=limit)
+
+
+def _decimals(unit: str) -> int:
+    return 2 if unit == "ratio" else 0
+
+
+def _amount(value: float, unit: str, decimals: int) -> str:
+    if unit == "share":
+        return percent(value)
+    number = f"{value:.{decimals}f}"
+    return {
+        "px": _("{n} px"),
+        "grey levels": _("{n} grey levels"),
+    }.get(unit, "{n}").format(n=number)
+
+
+def _advice(check: Check) -> str:
+    """Return what a finding means, and what to do about it."""
+    if check.name is CheckName.EXPOSURE and check.threshold is not None:
+        if check.value < check.threshold:
+            return _(
+                "Darker than nearly all images known: raise the gain, or correct the contrast."
+            )
+        return _("Brighter than nearly all images known: lower the gain and export it again.")
+    return {
+        CheckName.BLANK: _("This picture is almost blank: choose another image."),
+        CheckName.RESOLUTION: _("Few pixels: export it at the scanner’s own resolution."),
+        CheckName.BLUR: _(
+            "Blurred, or enlarged from a smaller image: use the original export, not a photograph "
+            "or a screenshot."
+        ),
+        CheckName.CONTRAST: _("Flat: correct the contrast, or export it with the usual settings."),
+        CheckName.CLIPPED_BLACK: _(
+            "Dark tissue is lost in black: raise the gain and export again."
+        ),
+        CheckName.CLIPPED_WHITE: _(
+            "Bright tissue is lost in white: lower the gain and export again."
+        ),
+        CheckName.COLOUR: _(
+            "Colour Doppler or something coloured lies over the image: use the grey image."
+        ),
+        CheckName.ANNOTATION: _(
+            "Text or calipers cover the image, and may name a patient: export it without them."
+        ),
+        CheckName.BORDERS: _("Much of the image is an empty frame: crop to the picture."),
+        CheckName.PANELS: _("They would be read as one: keep one of them."),
+    }.get(check.name, "")
