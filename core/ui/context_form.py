@@ -234,6 +234,8 @@ def _suggested(drafts: dict[str, Any], key: str, item: Suggestion) -> None:
             st.button(
                 _("Use “{term}”").format(term=_NAMES[item.field](term)),
                 key=f"context-use-{item.field}-{term}-{key}",
+                type="tertiary",
+                icon=":material/add:",
                 disabled=term == taken or (isinstance(taken, list) and term in taken),
                 on_click=_use,
                 args=(drafts, key, item.field, term),

@@ -170,10 +170,9 @@ def _apart(value: float, limit: float) -> int:
 
 def record_text(held: tuple[int, int]) -> str:
     """Return how often a suggestion from a model's outline held by hand."""
-    return _(
-        "Of {n} outlines of the shipped model that suggested this on validation scans, {k} did "
-        "when drawn by hand."
-    ).format(n=held[1], k=held[0])
+    return _("Of {n} such outlines of the shipped model, {k} said so when drawn by hand.").format(
+        n=held[1], k=held[0]
+    )
 
 
 def withheld_text(reason: Withheld) -> str:

@@ -214,8 +214,7 @@ def test_what_is_measured_on_an_outline_of_the_ai_says_so_and_how_often_it_held(
     app, _cases = opened(build_suggestions("ai", corrections=turned))
     said = words(app)
     assert "AI outline, unconfirmed" in said
-    assert "Of 36 outlines of the shipped model" in said
-    assert "17 did when drawn by hand" in said
+    assert "Of 36 such outlines of the shipped model, 17 said so when drawn by hand" in said
     assert "no shape is suggested" in said
     assert "rotated, so no orientation is suggested" in said
     assert "depth to width" not in said
