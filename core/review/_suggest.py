@@ -71,7 +71,7 @@ LEAST_CHORD = 20.0
 #: (held by hand, of so many) of the outlines of the shipped model on validation scans.
 _HELD = {"orientation": (10, 19), "margins": (17, 36), "echo_pattern": (243, 257)}
 
-Outliner = Literal["ai", "drawn"]
+Outliner = Literal["ai", "accepted", "drawn"]
 LexiconField = Literal["shape", "orientation", "margins", "echo_pattern"]
 
 
@@ -141,7 +141,8 @@ class Suggestions:
         Whether pixels were taken as square because no calibration is known: depth to width is
         then that of the picture.
     outline
-        Whose outline was measured: a model's (``ai``), accepted or not, or one ``drawn``.
+        Whose outline was measured: a model's (``ai``), one of a model that the doctor
+        ``accepted``, or one ``drawn`` by hand.
     """
 
     items: tuple[Suggestion, ...]
@@ -170,13 +171,14 @@ def suggest_terms(
         What was done to the image (``Scan.corrections``): after a rotation no orientation is
         suggested, after a change of contrast or window no echo pattern.
     outline
-        Whose outline was measured. One of a model stays ``ai`` when it has been accepted.
+        Whose outline was measured. Accepting one of a model makes it no less smooth.
     """
     values = measurements if isinstance(measurements, Mapping) else measurements.to_dict()
     figures = _Figures(values)
     kinds = {correction.kind for correction in corrections}
     items: list[Suggestion] = []
     withheld: list[Withheld] = []
+    by_model = outline != "drawn"
     cut_off = bool(values.get("touches_border"))
     small = figures.chord_pixels is not None and figures.chord_pixels < LEAST_CHORD
     for reason, holds in (
@@ -184,11 +186,11 @@ def suggest_terms(
         (Withheld.TOO_SMALL, small),
         (Withheld.ROTATED, "rotate" in kinds),
         (Withheld.GREY_CHANGED, bool(kinds & {"contrast", "window"})),
-        (Withheld.MODEL_OUTLINE, outline == "ai"),
+        (Withheld.MODEL_OUTLINE, by_model),
     ):
         if holds:
             withheld.append(reason)
-    if not (cut_off or small or outline == "ai"):
+    if not (cut_off or small or by_model):
         items += _shape(figures)
     if not (cut_off or "rotate" in kinds):
         items += _orientation(figures)
@@ -197,7 +199,7 @@ def suggest_terms(
         items += _margin(figures)
     if not kinds & {"contrast", "window"}:
         items += _echo(figures)
-    if outline == "ai":
+    if by_model:
         items = [_with_record(item) for item in items]
     return Suggestions(
         items=tuple(items),

@@ -38,6 +38,7 @@ from core.review import (
 from core.text import _
 from core.trust import Person
 from core.ui import picture, service
+from core.ui.lexicon import facts_text
 from core.ui.revealed import show_revealed
 from core.ui.wording import class_name, confidence_choice, origin_name, state_name, urgency_name
 
@@ -63,6 +64,8 @@ def review_case(case_number: str, person: Person) -> None:
         + case.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
         + (" · " + _("synthetic phantom") if case.image.synthetic else "")
     )
+    if facts := facts_text(case.facts):
+        st.caption(facts)
     revealed = None
     if case.own_read is not None:
         try:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from core.review import AIResult, FeedbackEntry, Revealed
+from core.review import AIResult, CaseContext, FeedbackEntry, Revealed
 from core.text import _
+from core.ui.lexicon import (
+    check_name,
+    correction_name,
+    facts_text,
+    lexicon_lines,
+    measure_text,
+)
 from core.ui.wording import (
     class_name,
     confidence_name,
@@ -38,6 +48,11 @@ def show_revealed(revealed: Revealed, digest: str) -> None:
             label=class_name(own.label), confidence=confidence_name(own.confidence)
         )
     )
+    done = [correction_name(made) for made in revealed.image.corrections]
+    if done:
+        st.markdown(
+            _("**Done to the image before it was read:** {list}").format(list="; ".join(done))
+        )
     for entry in revealed.feedback:
         _feedback(entry, digest)
     with st.expander(_("History"), icon=":material/history:"):
@@ -72,6 +87,53 @@ def _feedback(entry: FeedbackEntry, digest: str) -> None:
         if entry.comment:
             # As plain text: nothing a person typed is ever interpreted.
             st.text(entry.comment)
+        if entry.context is not None:
+            _context(entry.context)
+        _quality(entry)
+        if entry.measures:
+            st.markdown(
+                _("**Measured by hand:** {list}").format(
+                    list="; ".join(measure_text(each) for each in entry.measures)
+                )
+            )
+
+
+def _context(context: CaseContext) -> None:
+    facts = facts_text(context)
+    said = [facts, *lexicon_lines(context)] if facts else lexicon_lines(context)
+    if said:
+        st.markdown(" · ".join(said))
+    # What was typed stands as plain text here too.
+    if context.pseudonym:
+        st.text(_("Pseudonym: {text}").format(text=context.pseudonym))
+    if context.indication:
+        st.text(_("Indication: {text}").format(text=context.indication))
+    if context.history:
+        st.text(_("History: {text}").format(text=context.history))
+
+
+def _quality(entry: FeedbackEntry) -> None:
+    checks = [] if entry.quality is None else entry.quality["checks"]
+    for outcome, title in (
+        ("fail", _("**Quality check failed:** {list}")),
+        ("warn", _("**Quality check warned:** {list}")),
+    ):
+        names = [_figure(check) for check in checks if check["outcome"] == outcome]
+        if names:
+            st.markdown(title.format(list="; ".join(names)))
+    if entry.override_reason:
+        st.text(_("Read all the same, because: {text}").format(text=entry.override_reason))
+
+
+def _figure(check: Mapping[str, Any]) -> str:
+    value, threshold = check.get("value"), check.get("threshold")
+    if not isinstance(value, int | float):
+        return check_name(check["name"])
+    if not isinstance(threshold, int | float):
+        return f"{check_name(check['name'])} {value:.3g}"
+    return _("{check} {value} (limit {limit})").format(
+        check=check_name(check["name"]), value=f"{value:.3g}", limit=f"{threshold:.3g}"
+    )
 
 
 def _ai(result: AIResult) -> None:

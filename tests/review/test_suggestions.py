@@ -107,6 +107,7 @@ def test_the_outline_of_a_model_suggests_no_shape_and_says_how_often_the_rest_he
     assert found.about("shape") == ()
     assert Withheld.MODEL_OUTLINE in found.withheld
     assert found.outline == "ai"
+    assert suggest_terms(drawn(70, 120, spikes=9), outline="accepted").items == found.items
     assert {item.field for item in found.items} == {"orientation", "margins", "echo_pattern"}
     for item in found.items:
         held, of = item.held

@@ -1,0 +1,145 @@
+"""After the own read a reviewer sees all that was sent, as it was typed; before, no opinion."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from made_results import phantom
+from streamlit.testing.v1 import AppTest
+
+from core.review import (
+    BiRads,
+    CaseContext,
+    Feedback,
+    LabelDraft,
+    Laterality,
+    LesionMargin,
+    Origin,
+    image_facts,
+    record_blind_read,
+    submit_feedback,
+)
+from core.scan import Correction, Scan, encode_png
+from core.store import Store
+from core.trust import demo_people
+from core.ui import service
+
+CLINICIAN, REVIEWER, _ADMINISTRATOR = demo_people()
+TYPED = "**bold** <script>alert(1)</script>"
+
+pytestmark = pytest.mark.usefixtures("site")
+
+
+@pytest.fixture
+def kept() -> Store:
+    return service.store()
+
+
+def send(store: Store, **more: Any) -> str:
+    """Send everything a form can hold, on a cropped scan, and return the case number."""
+    whole = phantom(1)
+    crop = Correction.make("crop", left=8, top=4, width=120, height=90)
+    scan = Scan.from_pixels(
+        whole.pixels[4:94, 8:128], spacing=(0.1, 0.1), corrections=(crop,), origin=whole.digest
+    )
+    values: dict[str, Any] = {
+        "label": "benign",
+        "origin": Origin.OPINION,
+        "override_reason": TYPED + " reason",
+        "quality": {
+            "checks": [
+                {"name": "blur", "outcome": "fail", "value": 3.5, "threshold": 10.0, "unit": ""},
+                {"name": "borders", "outcome": "warn", "value": 0.25, "threshold": 0.2},
+                {"name": "exposure", "outcome": "pass", "value": 77.0, "threshold": 10.0},
+            ]
+        },
+        "measures": (
+            {"kind": "distance", "points": [[2, 4], [12, 4]], "value": 1.0, "unit": "mm"},
+            {"kind": "ellipse", "points": [[2, 8], [12, 8], [7, 4]], "unit": "mm2",
+             "value": math.pi / 4 * 0.8, "axes": [1.0, 0.8]},
+        ),
+        "context": CaseContext(
+            pseudonym="P-17",
+            age=47,
+            laterality=Laterality.LEFT,
+            clock=10,
+            distance_mm=35.5,
+            indication=TYPED + " indication",
+            history=TYPED + " history",
+            birads=BiRads.MODERATE_SUSPICION,
+            margins=(LesionMargin.SPICULATED,),
+        ),
+    }  # fmt: skip
+    form = Feedback(
+        "key", image_facts(scan), encode_png(scan), "breast-ultrasound", **values | more
+    )
+    return submit_feedback(store, CLINICIAN, form).case_number
+
+
+def _page(number, person):
+    # Streamlit takes this apart and runs its body as a script.
+    import streamlit as st
+
+    from core.ui.case_review import review_case
+
+    st.query_params["case"] = number
+    review_case(number, person)
+
+
+def opened(number: str) -> AppTest:
+    """Open a case as the reviewer does."""
+    kwargs = {"number": number, "person": REVIEWER}
+    app = AppTest.from_function(_page, kwargs=kwargs, default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest, *kinds: str) -> str:
+    """Return everything the page says in elements of these kinds."""
+    return "\n".join(str(each.value) for kind in kinds for each in app.get(kind))
+
+
+ALL = ("title", "subheader", "markdown", "caption", "text", "success", "info", "warning")
+
+
+def test_before_the_own_read_the_page_tells_age_and_place_and_no_opinion(kept: Store) -> None:
+    app = opened(send(kept))
+    everything = said(app, *ALL)
+    assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in everything
+    for hidden in ("BI-RADS", "Spiculated", "indication", "history", "reason", "P-17", "blur",
+                   "Measured by hand"):  # fmt: skip
+        assert hidden not in everything
+
+
+def test_a_case_without_facts_has_no_empty_line_for_them(kept: Store) -> None:
+    everything = said(opened(send(kept, context=None)), *ALL)
+    assert "Age" not in everything
+
+
+def test_after_the_own_read_everything_that_was_sent_is_there(kept: Store) -> None:
+    number = send(kept)
+    record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
+    app = opened(number)
+    told = said(app, "markdown")
+    assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in told
+    assert "BI-RADS 4B: moderate suspicion of malignancy · Margin: Spiculated" in told
+    assert "**Quality check failed:** blur 3.5 (limit 10)" in told
+    assert "**Quality check warned:** black borders 0.25 (limit 0.2)" in told
+    assert "exposure" not in told
+    assert "Cropped to 120 × 90 pixels at (8, 4)" in told
+    assert "Distance 1.0 mm; Ellipse 1.0 × 0.8 mm, 0.6 mm²" in told
+
+
+def test_nothing_that_was_typed_is_interpreted(kept: Store) -> None:
+    number = send(kept)
+    record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
+    app = opened(number)
+    plain = said(app, "text")
+    for typed in ("indication", "history", "reason"):
+        assert f"{TYPED} {typed}" in plain
+    assert "P-17" in plain
+    others = said(app, *(kind for kind in ALL if kind != "text"))
+    assert "<script>" not in others
+    assert "P-17" not in others
