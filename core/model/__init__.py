@@ -1,5 +1,6 @@
 """From a scan to a prediction: bundles, registry, and the cached predictor with its Grad-CAM."""
 
+from core.model._batch import BatchRead, Source
 from core.model._bundle import Bundle, Reference, read_bundle, write_bundle
 from core.model._card import (
     Calibration,
@@ -19,6 +20,7 @@ from core.model._statistics import Interval, score_interval, shift_prior, wilson
 from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
 
 __all__ = [
+    "BatchRead",
     "Bundle",
     "BundleEntry",
     "Calibration",
@@ -37,6 +39,7 @@ __all__ = [
     "Prevalence",
     "Reader",
     "Reference",
+    "Source",
     "WarmUp",
     "WarmUpStatus",
     "fit",
