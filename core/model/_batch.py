@@ -65,17 +65,16 @@ class BatchRead:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A scan and the network's input made of it: ``(S, S, channels)`` float32."""
+    """A scan, the network's input made of it, and the bytes both keep in memory.
+
+    ``pixels`` is ``(S, S, channels)`` float32.
+    """
 
     scan: Scan
     pixels: NDArray[np.float32] = field(repr=False)
     geometry: Geometry
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes it keeps in memory until its result was taken."""
-        depth = self.scan.depth
-        return self.scan.pixels.nbytes + self.pixels.nbytes + (depth.values.nbytes if depth else 0)
+    held_bytes: int
 
 
 #: Runs the network on some scans: a prediction for each, or a ModelError for all of them.
@@ -84,7 +83,11 @@ Run: TypeAlias = Callable[[list[Prepared]], list[Prediction]]
 
 def prepare(scan: Scan, spec: InputSpec) -> Prepared:
     """Make the network's input of a scan."""
-    return Prepared(scan, *preprocess(scan.pixels if spec.channels == 3 else scan.grey, spec))
+    pixels, geometry = preprocess(scan.pixels if spec.channels == 3 else scan.grey, spec)
+    held = scan.pixels.nbytes + pixels.nbytes
+    return Prepared(
+        scan, pixels, geometry, held + (0 if scan.depth is None else scan.depth.values.nbytes)
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -92,9 +95,9 @@ class _Place:
     """One input's place in the line."""
 
     prepared: Future[Prepared | OverreadError]
-    since: float | None = None
+    found: Prepared | OverreadError | None = None
+    since: float = 0.0
     batch: Future[list[BatchRead]] | None = None
-    at: int = 0
 
 
 class _Line:
@@ -128,11 +131,15 @@ class _Line:
             if head is None or not head.done():
                 self._pause()
                 continue
-            place = self._places.popleft()
-            yield head.result()[place.at]
+            self._places.popleft()
+            # Taken out, so that the caller decides how long it is kept.
+            yield head.result().pop(0)
 
     def _direct(self) -> None:
         """Start whatever can be started now."""
+        for place in self._places:
+            if place.found is None and place.prepared.done():
+                place.found, place.since = place.prepared.result(), time.monotonic()
         while not self._ended and self._may_decode():
             try:
                 source = next(self._sources)
@@ -145,22 +152,18 @@ class _Line:
             chosen = self._next_batch()
             if not chosen:
                 return
-            prepared = [place.prepared.result() for place in chosen]
-            batch = self._network.submit(self._read, prepared)
+            inputs = [place.found for place in chosen if place.found is not None]
+            batch = self._network.submit(self._read, inputs)
             self._batches.append(batch)
-            for at, place in enumerate(chosen):
-                place.batch, place.at = batch, at
+            for place in chosen:
+                place.batch = batch
 
     def _may_decode(self) -> bool:
-        unknown = held = 0
-        for place in self._places:
-            if place.prepared.done():
-                found = place.prepared.result()
-                held += found.held_bytes if isinstance(found, Prepared) else 0
-            else:
-                unknown += 1
-        line_is_full = len(self._places) >= _AHEAD * self._size
-        return not line_is_full and unknown < _UNKNOWN and held < _HELD_BYTES
+        if len(self._places) >= _AHEAD * self._size:
+            return False
+        unknown = sum(place.found is None for place in self._places)
+        held = sum(p.found.held_bytes for p in self._places if isinstance(p.found, Prepared))
+        return unknown < _UNKNOWN and held < _HELD_BYTES
 
     def _next_batch(self) -> list[_Place]:
         """Return the next places of the line that make a batch, or none yet."""
@@ -169,19 +172,18 @@ class _Line:
         for place in self._places:
             if place.batch is not None:
                 continue
-            if not place.prepared.done():
+            if place.found is None:
                 more_will_come = True
                 break
-            place.since = place.since or time.monotonic()
             chosen.append(place)
             if len(chosen) == self._size:
                 return chosen
-        waited = chosen and time.monotonic() - (chosen[0].since or 0) >= _PATIENCE
+        waited = chosen and time.monotonic() - chosen[0].since >= _PATIENCE
         return chosen if waited or not more_will_come else []
 
     def _pause(self) -> None:
         """Wait until something is done."""
-        undone: list[Future[Any]] = [p.prepared for p in self._places if not p.prepared.done()]
+        undone: list[Future[Any]] = [p.prepared for p in self._places if p.found is None]
         # A short sleep at the most, so that patience with a slow source is kept.
         wait(undone + self._batches, timeout=_PATIENCE / 4, return_when=FIRST_COMPLETED)
 
