@@ -10,6 +10,7 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
+from core.model._frames import FrameCurve, FramePoint, iter_frames, read_frames
 from core.model._gate import Gate
 from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
 from core.model._prediction import Prediction
@@ -26,6 +27,8 @@ __all__ = [
     "Calibration",
     "Card",
     "DataSource",
+    "FrameCurve",
+    "FramePoint",
     "Gate",
     "Geometry",
     "InputSpec",
@@ -44,10 +47,12 @@ __all__ = [
     "WarmUpStatus",
     "fit",
     "import_tensorflow",
+    "iter_frames",
     "list_bundles",
     "load_network",
     "preprocess",
     "read_bundle",
+    "read_frames",
     "resolve",
     "score_interval",
     "shift_prior",

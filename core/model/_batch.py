@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -231,7 +231,7 @@ def _result(scan: Scan, answer: Prediction | ModelError) -> BatchRead:
 
 def read_in_batches(
     sources: Iterable[Source], spec: InputSpec, run: Run, batch_size: int
-) -> Iterator[BatchRead]:
+) -> Generator[BatchRead]:
     """Read many; see :meth:`core.model.Predictor.read_many`."""
     decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="read-many-decode")
     network = ThreadPoolExecutor(1, thread_name_prefix="read-many-network")

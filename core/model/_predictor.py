@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from threading import Lock
 from types import MappingProxyType
@@ -125,7 +125,7 @@ class Predictor:
 
     def read_many(
         self, scans: Iterable[Source], *, batch_size: int = 16, target: str | None = None
-    ) -> Iterator[BatchRead]:
+    ) -> Generator[BatchRead]:
         """Read any number of scans in batches, decoding ahead while the network computes.
 
         Parameters
