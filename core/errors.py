@@ -31,6 +31,7 @@
     │   └── StateConflict          somebody else has moved the case on
     ├── ReportError                a report that cannot be made
     ├── JobCancelled               somebody stopped a long piece of work
+    ├── JobsBusy                   too many long pieces of work are waiting
     └── LearningError              training or evaluation that cannot go on
         └── DatasetError           a dataset folder that cannot be used
 
@@ -155,6 +156,10 @@ class ReportError(OverreadError):
 
 class JobCancelled(OverreadError):
     """Somebody stopped a long piece of work."""
+
+
+class JobsBusy(OverreadError):
+    """Too many long pieces of work are waiting."""
 
 
 class LearningError(OverreadError):

@@ -1,5 +1,6 @@
 """From a scan to a prediction: bundles, registry, and the cached predictor with its Grad-CAM."""
 
+from core.model._batch import BatchRead, Source
 from core.model._bundle import Bundle, Reference, read_bundle, write_bundle
 from core.model._card import (
     Calibration,
@@ -9,6 +10,7 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
+from core.model._frames import FrameCurve, FramePoint, iter_frames, read_frames
 from core.model._gate import Gate
 from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
 from core.model._prediction import Prediction
@@ -28,11 +30,14 @@ from core.model._words import (
 )
 
 __all__ = [
+    "BatchRead",
     "Bundle",
     "BundleEntry",
     "Calibration",
     "Card",
     "DataSource",
+    "FrameCurve",
+    "FramePoint",
     "Gate",
     "Geometry",
     "InputSpec",
@@ -46,6 +51,7 @@ __all__ = [
     "Prevalence",
     "Reader",
     "Reference",
+    "Source",
     "WarmUp",
     "WarmUpStatus",
     "answer_title",
@@ -54,6 +60,7 @@ __all__ = [
     "evidence",
     "fit",
     "import_tensorflow",
+    "iter_frames",
     "list_bundles",
     "load_network",
     "percent",
@@ -61,6 +68,7 @@ __all__ = [
     "point_name",
     "preprocess",
     "read_bundle",
+    "read_frames",
     "resolve",
     "score_interval",
     "shift_prior",

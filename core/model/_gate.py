@@ -22,6 +22,11 @@ class Gate:
         Seconds a thread waits before it gives up.
     queue
         Threads that may wait; one more is turned away at once.
+
+    Notes
+    -----
+    Work in the background takes its turn behind every reader who waits, and leaves one place free
+    where there are two or more: a long list never keeps a person waiting for more than one batch.
     """
 
     def __init__(self, limit: int, *, wait: float = 60.0, queue: int = 32) -> None:
@@ -30,24 +35,35 @@ class Gate:
         self._queue = queue
         self._inside = 0
         self._waiting = 0
+        self._behind = 0
         self._changed = Condition()
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
+    def enter(self, *, background: bool = False) -> Iterator[None]:
         """Wait for a place and hold it inside the ``with`` block.
+
+        Parameters
+        ----------
+        background
+            Whether nobody waits for this one in person.
 
         Raises
         ------
         ModelBusy
             Too many wait already, or no place came free in time.
         """
-        self._take()
+        if background:
+            self._take_behind()
+        else:
+            self._take()
         try:
             yield
         finally:
             with self._changed:
                 self._inside -= 1
-                self._changed.notify()
+                self._behind -= background
+                # All: the one that wakes first may be one that has to let another go ahead.
+                self._changed.notify_all()
 
     def _take(self) -> None:
         with self._changed:
@@ -59,9 +75,22 @@ class Gate:
                     free = self._changed.wait_for(self._has_place, self._wait)
                 finally:
                     self._waiting -= 1
+                    # Those behind may wait for this one only.
+                    self._changed.notify_all()
                 if not free:
                     raise self._busy()
             self._inside += 1
+
+    def _take_behind(self) -> None:
+        with self._changed:
+            if not self._changed.wait_for(self._has_place_behind, self._wait):
+                raise self._busy()
+            self._inside += 1
+            self._behind += 1
+
+    def _has_place_behind(self) -> bool:
+        most = max(1, self._limit - 1)
+        return self._has_place() and self._waiting == 0 and self._behind < most
 
     def _has_place(self) -> bool:
         return self._inside < self._limit

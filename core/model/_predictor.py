@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import BundleInvalid, ModelError, PredictionFailed
+from core.model._batch import BatchRead, Prepared, Source, prepare, read_in_batches
 from core.model._bundle import Bundle
 from core.model._card import Card
 from core.model._gate import Gate, shared_gate
-from core.model._network import THE_ANSWER, Network, load_network
+from core.model._network import THE_ANSWER, Network, NetworkOutput, load_network
 from core.model._prediction import Prediction
-from core.model._preprocess import preprocess
 from core.model._registry import candidates, reject
-from core.model._statistics import score_interval
+from core.model._statistics import IntervalTable
 from core.settings import Settings, load_settings
 from core.text import _
 
@@ -56,6 +58,8 @@ class Predictor:
         self._bundle = bundle
         self._network = network
         self._gate = gate
+        reference = bundle.reference
+        self._intervals = IntervalTable(reference.validation_scores, reference.validation_positive)
 
     @classmethod
     def load(
@@ -113,46 +117,99 @@ class Predictor:
         PredictionFailed
             The model gave no usable answer, or has no such label.
         """
-        card = self.card
-        if target is not None and target not in card.labels:
-            raise PredictionFailed(_("The model does not know this class. Choose one it lists."))
-        wanted = THE_ANSWER if target is None else card.labels.index(target)
-        image = scan.pixels if card.input.channels == 3 else scan.grey
+        wanted = self._target(target)
         with self._gate.enter():
-            pixels, geometry = preprocess(image, card.input)
-            found = self._network(pixels[None], np.full(1, wanted, np.int32))
-        values = [float(value) for value in found.probabilities[0]]
+            prepared = prepare(scan, self.card.input)
+            found = self._compute([prepared], wanted)
+        return self._prediction(prepared, found, 0)
+
+    def read_many(
+        self, scans: Iterable[Source], *, batch_size: int = 16, target: str | None = None
+    ) -> Generator[BatchRead]:
+        """Read any number of scans in batches, decoding ahead while the network computes.
+
+        Parameters
+        ----------
+        scans
+            Taken lazily, on the thread that asks for results. Each is a scan, or a function that
+            gives one (it runs on another thread, which is how decoding overlaps), or the error of
+            a file that could not be opened, which keeps its place.
+        batch_size
+            Scans in one call of the network, at least 1.
+        target
+            Label the heat explains; None for the answer.
+
+        Yields
+        ------
+        One :class:`BatchRead` per input, in order. A batch that fails is read again one by one,
+        so that a bad scan takes no other with it. Probabilities differ from those of :meth:`read`
+        by less than 1e-6, maps by less than 1e-4: the network adds in another order.
+
+        Notes
+        -----
+        A batch gives way to everybody who waits for :meth:`read`. Close the iterator to stop
+        early; that waits for the batch that is being computed.
+
+        Raises
+        ------
+        PredictionFailed
+            The model has no such label.
+        """
+        if batch_size < 1:
+            raise ValueError("A batch has at least one scan.")
+        wanted = self._target(target)
+
+        def run(prepared: list[Prepared]) -> list[Prediction]:
+            with self._gate.enter(background=True):
+                found = self._compute(prepared, wanted)
+            return [self._prediction(each, found, at) for at, each in enumerate(prepared)]
+
+        return read_in_batches(scans, self.card.input, run, batch_size)
+
+    def _target(self, target: str | None) -> int:
+        if target is None:
+            return THE_ANSWER
+        if target not in self.card.labels:
+            raise PredictionFailed(_("The model does not know this class. Choose one it lists."))
+        return self.card.labels.index(target)
+
+    def _compute(self, prepared: list[Prepared], wanted: int) -> NetworkOutput:
+        inputs = np.stack([each.pixels for each in prepared])
+        return self._network(inputs, np.full(len(prepared), wanted, np.int32))
+
+    def _prediction(self, prepared: Prepared, found: NetworkOutput, at: int) -> Prediction:
+        card = self.card
+        values = [float(value) for value in found.probabilities[at]]
         probability = values[card.positive_index]
-        heat = found.heat[0]
-        lesion = None if found.lesion is None else found.lesion[0]
-        for values_map in (heat, lesion):
-            if values_map is not None:
-                values_map.flags.writeable = False
-        reference = self._bundle.reference
         return Prediction(
             task=card.task,
             version=card.version,
             bundle_digest=self._bundle.digest,
-            image_digest=scan.digest,
+            image_digest=prepared.scan.digest,
             labels=card.labels,
             positive=card.positive,
             probabilities=MappingProxyType(dict(zip(card.labels, values, strict=True))),
             probability=probability,
             operating_point=card.approved,
             flagged=probability >= card.approved.threshold,
-            answer=card.labels[int(found.answer[0])],
-            interval=score_interval(
-                probability, reference.validation_scores, reference.validation_positive
-            ),
+            answer=card.labels[int(found.answer[at])],
+            interval=self._intervals.at(probability),
             calibrated=card.calibration.method != "none",
             prevalence=None if card.prevalence is None else card.prevalence.positive,
-            heat_class=card.labels[int(found.explained[0])],
+            heat_class=card.labels[int(found.explained[at])],
             has_lesion_map=self._network.has_lesion_map,
             heat_available=self._network.heat_available,
-            network_heat=heat,
-            network_lesion=lesion,
-            geometry=geometry,
+            network_heat=_own(found.heat, at),
+            network_lesion=None if found.lesion is None else _own(found.lesion, at),
+            geometry=prepared.geometry,
         )
+
+
+def _own(maps: NDArray[np.float32], at: int) -> NDArray[np.float32]:
+    """Return one map of a batch, read-only: a copy, or keeping it would keep all the others."""
+    values: NDArray[np.float32] = maps[at].copy() if len(maps) > 1 else maps[0]
+    values.flags.writeable = False
+    return values
 
 
 #: Predictors kept in memory; a site rarely has more models in use than this.

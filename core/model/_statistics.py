@@ -55,6 +55,55 @@ def wilson_interval(positives: int, n: int) -> tuple[float, float]:
     return low, high
 
 
+class IntervalTable:
+    """The intervals of all scores, worked out once: see :func:`score_interval`.
+
+    Parameters
+    ----------
+    scores, positive, least, most_bins
+        As for :func:`score_interval`.
+    """
+
+    def __init__(
+        self,
+        scores: NDArray[np.floating[Any]],
+        positive: NDArray[np.bool_],
+        *,
+        least: int = 40,
+        most_bins: int = 10,
+    ) -> None:
+        n = len(scores)
+        self._edges = np.zeros(0)
+        self._intervals: tuple[Interval, ...] = ()
+        if n == 0:
+            return
+        values = np.asarray(scores, np.float64)
+        ordered = np.sort(values)
+        for bins in range(max(1, min(most_bins, n // least)), 0, -1):
+            starts = [len(part) for part in np.array_split(ordered, bins)]
+            # A bin is a range of scores, so equal scores share one and can make its neighbour
+            # small.
+            self._edges = np.unique(ordered[np.cumsum(starts)[:-1]])
+            place = np.searchsorted(self._edges, values, side="right")
+            counts = np.bincount(place, minlength=len(self._edges) + 1)
+            if bins == 1 or counts.min() >= least:
+                break
+        limits = [0.0, *map(float, self._edges), 1.0]
+        found = []
+        for mine in range(len(self._edges) + 1):
+            inside = place == mine
+            hits, total = int(np.count_nonzero(positive[inside])), int(np.count_nonzero(inside))
+            low, high = wilson_interval(hits, total)
+            found.append(Interval(low, high, total, hits, limits[mine], limits[mine + 1]))
+        self._intervals = tuple(found)
+
+    def at(self, probability: float) -> Interval | None:
+        """Return the interval of the bin a probability falls in; None without validation scans."""
+        if not self._intervals:
+            return None
+        return self._intervals[int(np.searchsorted(self._edges, probability, side="right"))]
+
+
 def score_interval(
     probability: float,
     scores: NDArray[np.floating[Any]],
@@ -80,25 +129,7 @@ def score_interval(
     -------
     The interval of the bin ``probability`` falls in, or None without validation scans.
     """
-    n = len(scores)
-    if n == 0:
-        return None
-    values = np.asarray(scores, np.float64)
-    ordered = np.sort(values)
-    for bins in range(max(1, min(most_bins, n // least)), 0, -1):
-        starts = [len(part) for part in np.array_split(ordered, bins)]
-        # A bin is a range of scores, so equal scores share one and can make its neighbour small.
-        edges = np.unique(ordered[np.cumsum(starts)[:-1]])
-        place = np.searchsorted(edges, values, side="right")
-        counts = np.bincount(place, minlength=len(edges) + 1)
-        if bins == 1 or counts.min() >= least:
-            break
-    mine = int(np.searchsorted(edges, probability, side="right"))
-    inside = place == mine
-    hits, total = int(np.count_nonzero(positive[inside])), int(np.count_nonzero(inside))
-    low, high = wilson_interval(hits, total)
-    limits = [0.0, *map(float, edges), 1.0]
-    return Interval(low, high, total, hits, limits[mine], limits[mine + 1])
+    return IntervalTable(scores, positive, least=least, most_bins=most_bins).at(probability)
 
 
 def shift_prior(probability: float, study: float, site: float) -> float:

@@ -1,0 +1,213 @@
+"""Every frame of a loop: a curve that says where to look, and never an answer."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ScanError
+from core.model._batch import BatchRead
+from core.model._card import OperatingPoint
+from core.model._prediction import Prediction
+from core.model._predictor import Predictor
+from core.text import _
+
+if TYPE_CHECKING:
+    from core.scan import Loop, Scan
+
+#: A pixel counts to the lesion from this probability on, as the lesion controls start with.
+_LESION = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FramePoint:
+    """One frame on the curve; a few hundred bytes, so thousands can be kept.
+
+    Attributes
+    ----------
+    index
+        The frame, from 0.
+    seconds
+        When it begins, from the first frame on; None where the file does not say.
+    image_digest
+        ``Scan.digest`` of the frame that was read; None where it could not be opened.
+    probability
+        The calibrated one of the positive label, 0..1; None where there is no answer.
+    flagged
+        Whether it reaches the threshold of the approved operating point.
+    lesion_share
+        Share of the picture, 0..1, where the lesion map is at least 0.5, at the resolution of the
+        network; None without a lesion map.
+    error
+        One line where there is no answer.
+    """
+
+    index: int
+    seconds: float | None
+    image_digest: str | None
+    probability: float | None
+    flagged: bool
+    lesion_share: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCurve:
+    """The frames of one loop that were read, in order.
+
+    It is a way to find frames. A model calibrated on single images says nothing of the largest of
+    many probabilities, which rises with their number, so the curve has no such property.
+
+    Attributes
+    ----------
+    points
+        By frame, rising; those not read yet are left out.
+    frames
+        Frames of the loop.
+    positive, operating_point, calibrated, task, version, bundle_digest
+        As in :class:`Prediction`: what made it.
+    """
+
+    points: tuple[FramePoint, ...]
+    frames: int
+    positive: str
+    operating_point: OperatingPoint
+    calibrated: bool
+    task: str
+    version: str
+    bundle_digest: str
+
+    @classmethod
+    def of(cls, points: Iterable[FramePoint], frames: int, predictor: Predictor) -> FrameCurve:
+        """Put points in order; of several for one frame the last counts."""
+        by_frame = {point.index: point for point in points}
+        card = predictor.card
+        return cls(
+            points=tuple(by_frame[index] for index in sorted(by_frame)),
+            frames=frames,
+            positive=card.positive,
+            operating_point=card.approved,
+            calibrated=card.calibration.method != "none",
+            task=card.task,
+            version=card.version,
+            bundle_digest=predictor.bundle.digest,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame was tried."""
+        return len(self.points) == self.frames
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Those of the frames that have one."""
+        return tuple(p.probability for p in self.points if p.probability is not None)
+
+    @property
+    def median(self) -> float | None:
+        """The middle of the probabilities: a description of the loop."""
+        found = self.probabilities
+        return statistics.median(found) if found else None
+
+    @property
+    def flagged(self) -> int:
+        """How many frames reach the threshold."""
+        return sum(point.flagged for point in self.points)
+
+    @property
+    def failed(self) -> int:
+        """How many frames have no answer."""
+        return sum(point.error is not None for point in self.points)
+
+
+def iter_frames(
+    predictor: Predictor,
+    loop: Loop,
+    frames: Sequence[int] | None = None,
+    *,
+    batch_size: int = 16,
+) -> Generator[FramePoint]:
+    """Read the frames of a loop one batch after the other; close it to stop early.
+
+    Parameters
+    ----------
+    predictor, loop
+        What reads, and what is read. Frames are decoded on other threads.
+    frames
+        Which ones, from 0; all by default.
+    batch_size
+        As in :meth:`Predictor.read_many`.
+
+    Yields
+    ------
+    One point per frame, in the order of ``frames``. A frame that cannot be decoded, or that the
+    model fails on, has its reason and no probability.
+    """
+    wanted = range(loop.count) if frames is None else frames
+    sources = (partial(_frame, loop, index) for index in wanted)
+    with closing(predictor.read_many(sources, batch_size=batch_size)) as reading:
+        for index, read in zip(wanted, reading, strict=True):
+            yield _point(loop, index, read)
+
+
+def read_frames(
+    predictor: Predictor,
+    loop: Loop,
+    progress: Callable[[int], None] | None = None,
+    *,
+    batch_size: int = 16,
+) -> FrameCurve:
+    """Read every frame of a loop.
+
+    Parameters
+    ----------
+    predictor, loop, batch_size
+        As in :func:`iter_frames`.
+    progress
+        Called after each frame with how many are done.
+    """
+    points = []
+    for point in iter_frames(predictor, loop, batch_size=batch_size):
+        points.append(point)
+        if progress is not None:
+            progress(len(points))
+    return FrameCurve.of(points, loop.count, predictor)
+
+
+def _frame(loop: Loop, index: int) -> Scan:
+    frame = loop.frame(index)
+    if frame.frame != index:
+        # Its number would stand on another picture.
+        raise ScanError(_("This frame is not the one that was asked for. Open the file again."))
+    return frame
+
+
+def _point(loop: Loop, index: int, read: BatchRead) -> FramePoint:
+    answer = read.prediction
+    return FramePoint(
+        index=index,
+        seconds=None if loop.starts is None else loop.starts[index],
+        image_digest=None if read.scan is None else read.scan.digest,
+        probability=None if answer is None else answer.probability,
+        flagged=answer is not None and answer.flagged,
+        lesion_share=None if answer is None else _lesion_share(answer),
+        error=None if read.error is None else str(read.error),
+    )
+
+
+def _lesion_share(answer: Prediction) -> float | None:
+    if answer.network_lesion is None:
+        return None
+    place, values = answer.geometry, answer.network_lesion
+    # The padding around a letterboxed picture is no part of it.
+    down, across = values.shape[0] / place.size, values.shape[1] / place.size
+    top, left = round(place.top * down), round(place.left * across)
+    bottom = max(round((place.top + place.content_height) * down), top + 1)
+    right = max(round((place.left + place.content_width) * across), left + 1)
+    return float(np.mean(values[top:bottom, left:right] >= _LESION))
