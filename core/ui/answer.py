@@ -5,13 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from core.model import Prediction, evidence, point_figures
-from core.scan import Doubt, Scan, doubt_line
+from core.scan import CheckName, QualityReport, Scan
 from core.text import _
 from core.ui.picture import named_case
+from core.ui.quality_panel import check_title
 from core.ui.wording import answer_title, apart, class_name, percent, point_name
 
+#: Checks that fail on what is no B-mode ultrasound at all.
+_NO_SCAN = (CheckName.BLANK, CheckName.COLOUR)
 
-def show_answer(prediction: Prediction, scan: Scan, found: tuple[Doubt, ...] = ()) -> None:
+
+def show_answer(
+    prediction: Prediction, scan: Scan, quality: QualityReport, reason: str = ""
+) -> None:
     """Show the answer beside the image.
 
     Parameters
@@ -20,24 +26,32 @@ def show_answer(prediction: Prediction, scan: Scan, found: tuple[Doubt, ...] = (
         What the model said about the scan on screen.
     scan
         The scan itself: its case number stands on the answer, so that nothing can be mixed up.
-    found
-        Signs that it is no scan of the kind the model was made for; they come first.
+    quality, reason
+        Checks of the scan, and why it was read although one failed: both come before the number.
     """
     positive = class_name(prediction.positive)
     with st.container(border=True, gap="small", key="answer"):
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
         named_case(scan, _("AI result · case {case}").format(case=scan.case_number))
-        if found:
+        failed = quality.failed
+        if any(check.name in _NO_SCAN for check in failed):
             st.subheader(":material/help: " + _("Hardly a breast ultrasound image"), anchor=False)
         else:
             st.subheader(f"{icon} {answer_title(prediction)}", anchor=False)
-        for doubt in found:
-            st.warning(doubt_line(doubt), icon=":material/help:")
+        if failed:
+            st.warning(
+                _("Read although the image fails: {names}. Such images were never tested.").format(
+                    names=", ".join(check_title(check.name) for check in failed)
+                ),
+                icon=":material/help:",
+            )
+            # As plain text: a person typed it.
+            st.text(_("Reason given: {reason}").format(reason=reason or "–"))
         calibrated = _("Probability of {label}, calibrated")
         plain = _("Score for {label}, not calibrated")
         shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
         st.metric((calibrated if prediction.calibrated else plain).format(label=positive), shown)
-        if found:
+        if failed:
             st.markdown(_("No interval is given: no validation scan was like this."))
         else:
             st.markdown("  \n".join(evidence(prediction)))

@@ -10,9 +10,12 @@ from core.review import Suggestions, open_earlier, suggest_terms
 from core.text import _
 from core.trust import Person
 from core.ui import service
-from core.ui.beside import EARLIER
-from core.ui.context_form import context_form, earlier_panel
+from core.ui.beside import EARLIER, UNTOUCHED
+from core.ui.context_form import context_form, has_context
+from core.ui.earlier import earlier_panel
+from core.ui.feedback_form import context_key
 from core.ui.open_scan import Entry, OpenScan
+from core.ui.shaping import outline_of
 
 
 @st.fragment
@@ -21,25 +24,32 @@ def case_panel(entry: Entry, person: Person) -> None:
     with st.expander(
         _("Case: patient, place, history, BI-RADS"),
         icon=":material/clinical_notes:",
-        expanded=any(entry.context.values()),
+        expanded=has_context(entry.context),
     ):
-        context_form(
-            entry.context, key=f"context-{entry.key[:16]}", suggestions=_suggestions(entry.shown)
-        )
-        pseudonym = str(entry.context.get("pseudonym") or "")
-        if not pseudonym:
-            return
-        chosen = earlier_panel(service.store(), person, pseudonym, key=f"earlier-{entry.key[:16]}")
-        if chosen is None:
-            return
+        context_form(entry.context, key=context_key(entry), suggestions=_suggestions(entry.shown))
         try:
-            entry.earlier = open_earlier(service.store(), person, chosen)
+            if _open_earlier(entry, person):
+                # The viewer stands outside this part of the page.
+                st.rerun()
         except OverreadError as error:
             st.error(str(error), icon=":material/error:")
-            return
-        entry.beside = EARLIER
-        # The viewer stands outside this part of the page.
-        st.rerun()
+
+
+def _open_earlier(entry: Entry, person: Person) -> bool:
+    """Let the person open an earlier scan beside; return whether another one is open now."""
+    chosen = earlier_panel(
+        service.store(),
+        person,
+        str(entry.context.get("pseudonym") or ""),
+        key=f"earlier-{entry.key[:16]}",
+        before_digest=entry.shown.digest,
+    )
+    before = None if entry.earlier is None else entry.earlier[0].case_number
+    if chosen == before:
+        return False
+    entry.earlier = None if chosen is None else open_earlier(service.store(), person, chosen)
+    entry.beside = UNTOUCHED if chosen is None else EARLIER
+    return True
 
 
 def _suggestions(item: OpenScan) -> Suggestions | None:
@@ -54,11 +64,12 @@ def _suggestions(item: OpenScan) -> Suggestions | None:
 
 
 def main_lesion(item: OpenScan) -> Measurements | None:
-    """Return the measurements that count: of the doctor's first region, else of the AI's largest."""
+    """Return the measurements that count: of the doctor's first region, else of the AI's first."""
     scan = item.scan
     if item.regions:
         mask = mask_from_polygon(item.regions[0], (scan.height, scan.width))
         return lesion_from_mask(mask, scan.grey, spacing=scan.spacing_at).measurements
-    if isinstance(item.shaped, LesionResult) and item.shaped.lesions:
-        return item.shaped.lesions[0].measurements
+    found = outline_of(item)
+    if isinstance(found, LesionResult) and found.lesions:
+        return found.lesions[0].measurements
     return None

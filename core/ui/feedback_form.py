@@ -26,7 +26,7 @@ from core.scan import encode_png
 from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
-from core.ui.context_form import context_of
+from core.ui.context_form import context_of, has_context, keep_context
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import named_case
 from core.ui.reading_list import ReadingList, reading_list
@@ -139,11 +139,18 @@ def _has_outline(item: OpenScan) -> bool:
 
 
 def keep_comments(reading: ReadingList) -> None:
-    """Take over what was typed, before anything is drawn that might not show the field again."""
+    """Take over what was typed, before a run that might not draw the field again."""
+    for entry in reading.entries.values():
+        keep_context(entry.context, key=context_key(entry))
     for item in reading.items:
         typed = st.session_state.get(_key(item, "comment"))
         if typed is not None:
             item.drafts["comment"] = typed
+
+
+def context_key(entry: Entry) -> str:
+    """Return what the fields about the case of a file are called."""
+    return f"context-{entry.key[:16]}"
 
 
 def _key(item: OpenScan, name: str) -> str:
@@ -193,7 +200,7 @@ def _send(entry: Entry, item: OpenScan, person: Person) -> None:
 def has_unsent(entry: Entry, item: OpenScan) -> bool:
     """Tell whether something was entered or drawn that has not been sent."""
     typed = entered(item) != _START
-    about_case = item is entry.shown and any(entry.context.values())
+    about_case = item is entry.shown and has_context(entry.context)
     own = typed or about_case or item.regions or item.measures or item.reason
     return bool(own) and item.sent != _said(entry, item)
 

@@ -1,4 +1,4 @@
-"""One file in front of the reader: its frames and corrected copies, and what was decided on each."""
+"""One file in front of the reader: its frames, its corrected copies, and what was decided on it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.lesion import HandMeasure, HeatRegionResult, LesionResult
+from core.lesion import HeatRegionResult, LesionResult
 from core.review import ImageFacts, Polygon
 from core.scan import Depth, Loop, Scan, Window, encode_png, thumbnail
 from core.text import _

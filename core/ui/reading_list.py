@@ -8,8 +8,8 @@ from typing import Protocol
 
 import streamlit as st
 
-from core.errors import FileTooLarge, OverreadError, ScanError
-from core.model import Prediction
+from core.errors import FileTooLarge, ScanError
+from core.model import BatchRead
 from core.scan import Scan, is_archive, open_archive, read_scan
 from core.settings import Settings
 from core.text import _
@@ -123,7 +123,7 @@ class UploadedBytes(Protocol):
 class BatchReader(Protocol):
     """What reads many scans: a :class:`core.model.Predictor`, or what a test puts in its place."""
 
-    def read_many(self, scans: Iterable[Scan]) -> Iterator[Prediction | OverreadError]:
+    def read_many(self, scans: Iterable[Scan]) -> Iterator[BatchRead]:
         """Read scans in batches; one answer or error for each, in their order."""
         ...
 
@@ -204,9 +204,10 @@ def read_all(items: list[OpenScan], predictor: BatchReader) -> Iterator[OpenScan
     A failure is noted with its image and the rest goes on.
     """
     found = predictor.read_many(item.scan for item in items)
-    for item, answer in zip(items, found, strict=True):
-        if isinstance(answer, OverreadError):
-            item.problem = str(answer)
+    for item, read in zip(items, found, strict=True):
+        answer = read.prediction
+        if answer is None:
+            item.problem = str(read.error)
         elif answer.image_digest != item.digest:
             item.problem = _("The answer was for another scan and was discarded. Read again.")
         else:

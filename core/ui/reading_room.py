@@ -14,14 +14,19 @@ from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
 from core.scan import rewindow
 from core.text import _
+from core.trust import Person
 from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
+from core.ui.correction_tools import correction_tools
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
+from core.ui.loop_panel import loop_panel
 from core.ui.open_scan import Entry, OpenScan
-from core.ui.quality_panel import ask_reason, correction_tools, show_quality
+from core.ui.quality_panel import ask_reason, show_quality
 from core.ui.reading_list import reading_list
+from core.ui.report_input import report_input
+from core.ui.report_panel import report_downloads
 from core.ui.results import show_results
 from core.ui.scores import show_scores
 from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
@@ -30,13 +35,15 @@ from core.ui.wording import class_name, percent
 
 
 @st.fragment
-def reading_room(entry: Entry) -> None:
+def reading_room(entry: Entry, person: Person) -> None:
     """Show one image with everything the model says about it.
 
     Parameters
     ----------
     entry
         The file on screen; a result is shown only if it is that of the image shown.
+    person
+        Who reads: a report names them.
     """
     item = entry.shown
     if item.form_is_old:
@@ -59,6 +66,11 @@ def reading_room(entry: Entry) -> None:
             shape_controls(item)
     if result is not None and item.prediction is not None:
         show_results(item, item.prediction, result, layers)
+    report_downloads(
+        lambda: report_input(entry, person),
+        item.scan.case_number,
+        key=f"report-{item.digest[:16]}",
+    )
 
 
 def _picture(
@@ -86,6 +98,7 @@ def _picture(
     _window_tool(entry, item)
     if item.prediction is not None:
         threshold_controls(item)
+    _all_frames(entry)
     if layers.heat and item.prediction is not None and result is not None:
         st.caption(_about_heat(item, item.prediction, result.mask))
     return layers
@@ -96,12 +109,7 @@ def _take_over(entry: Entry, item: OpenScan, events: ViewerEvents) -> None:
     if events.window is not None or events.window_as_read:
         entry.viewing = events.window
     if events.frame is not None and events.frame != entry.frame:
-        try:
-            entry.show_frame(events.frame)
-        except ScanError as error:
-            st.error(str(error), icon=":material/error:")
-        else:
-            st.rerun()
+        _go_to_frame(entry, events.frame)
     if events.measures is not None:
         item.measures = events.measures
     if events.regions is not None:
@@ -110,6 +118,31 @@ def _take_over(entry: Entry, item: OpenScan, events: ViewerEvents) -> None:
     if events.measures is not None or events.regions is not None:
         # The feedback form stands outside this fragment and counts them.
         st.rerun()
+
+
+def _go_to_frame(entry: Entry, frame: int) -> None:
+    try:
+        entry.show_frame(frame)
+    except ScanError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    # The model reads it, and the form is about it: both stand outside this fragment.
+    st.rerun()
+
+
+def _all_frames(entry: Entry) -> None:
+    """Offer to read every frame of a loop, to find the ones worth looking at."""
+    if entry.loop is None:
+        return
+    with st.expander(_("All frames"), icon=":material/timeline:", key=f"frames-{entry.key[:16]}"):
+        frame = loop_panel(
+            entry.loop,
+            entry.first.scan.source_digest,
+            shown=entry.frame,
+            key=f"loop-{entry.key[:16]}",
+        )
+    if frame is not None:
+        _go_to_frame(entry, frame)
 
 
 def _window_tool(entry: Entry, item: OpenScan) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.lesion import LesionResult, lesion_from_mask, mask_from_polygon
+from core.lesion import Lesion, LesionResult, lesion_from_mask, mask_from_polygon
 from core.model import Prediction
-from core.report import ReportInput
+from core.report import Outline, ReportInput
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of
 from core.ui.feedback_form import entered
-from core.ui.open_scan import Entry, OpenScan
+from core.ui.open_scan import Entry
 from core.ui.shaping import outline_of
 from core.ui.wording import role_name
 
@@ -30,7 +30,8 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
     item = entry.shown
     said = entered(item)
     scan, prediction = item.scan, item.prediction
-    outline, lesions = "none", ()
+    outline: Outline = "none"
+    lesions: tuple[Lesion, ...] = ()
     found = outline_of(item)
     if item.regions:
         size = (scan.height, scan.width)

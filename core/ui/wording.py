@@ -14,6 +14,7 @@ from core.review import (
     verdict_name,
 )
 from core.text import _
+from core.trust import Role
 
 __all__ = [
     "answer_title",
@@ -26,6 +27,7 @@ __all__ = [
     "percent",
     "point_name",
     "problem_name",
+    "role_name",
     "stage_name",
     "state_name",
     "urgency_name",

@@ -32,10 +32,10 @@ intake.strip(reading)
 intake.refusals(reading)
 let_the_model_read(reading)
 seen_before_line(entry, person)
-reading_room(entry)
+reading_room(entry, person)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
     case_panel(entry, person)
     feedback_form(entry, person)
 else:
     st.info(_("Your role may read scans, but not send feedback."))
-list_summary(reading)
+list_summary(reading, person)

@@ -28,7 +28,7 @@ if not sent:
     st.stop()
 asked = st.query_params.get("case")
 if asked is not None:
-    # Where a scan was recognised on the page “Read”, its entries come alone, and all is a click off.
+    # A scan that was recognised on the page “Read”: its entries come alone.
     sent = tuple(entry for entry in sent if entry.case_number == asked)
     st.caption(_("Only the entries on one case are shown."))
     if st.button(_("Show all"), key="sent-all"):
