@@ -213,7 +213,7 @@ def unread_syntax() -> UnsupportedFormat:
 
 
 def frames_of(
-    layout: Layout, syntax: str, vr: str, pixels: bytes, encapsulated: bool, offsets: bytes
+    layout: Layout, syntax: str, vr: str, pixels: memoryview, encapsulated: bool, offsets: bytes
 ) -> Frames:
     """Find the frames in pixel data.
 
@@ -222,7 +222,7 @@ def frames_of(
     layout, syntax, vr
         As in :class:`Frames`.
     pixels
-        The value of Pixel Data.
+        The value of Pixel Data, and perhaps what lies behind it.
     encapsulated
         Whether its length was undefined.
     offsets
@@ -248,7 +248,7 @@ def frames_of(
         if layout.photometric in ("YBR_ICT", "YBR_RCT") or len(pixels) < needed:
             raise corrupt()
         # Swapped words are read in pairs of bytes.
-        kept = pixels[: needed + needed % 2]
+        kept = bytes(pixels[: needed + needed % 2])
         return Frames(layout, known, vr, kept + b"\0" * (needed % 2 and len(kept) == needed), ())
     if known not in _JPEG | _GDCM | _JPEG_2000 | {uid.RLELossless}:
         raise unread_syntax()
@@ -257,12 +257,12 @@ def frames_of(
     fragments = tuple(_fragments(pixels))
     if len(fragments) < 2:
         raise corrupt()
-    table, fragments = pixels[slice(*fragments[0])], fragments[1:]
+    table, fragments = bytes(pixels[slice(*fragments[0])]), fragments[1:]
     spans = _grouped(pixels, fragments, layout.frames, table, offsets, known)
-    return Frames(layout, known, vr, pixels[: spans[-1][-1][1]], spans)
+    return Frames(layout, known, vr, bytes(pixels[: spans[-1][-1][1]]), spans)
 
 
-def _fragments(pixels: bytes) -> Iterator[tuple[int, int]]:
+def _fragments(pixels: memoryview) -> Iterator[tuple[int, int]]:
     position = 0
     for _fragment in range(_MOST_FRAGMENTS):
         if position == len(pixels):
@@ -281,7 +281,7 @@ def _fragments(pixels: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _grouped(
-    pixels: bytes,
+    pixels: memoryview,
     fragments: tuple[tuple[int, int], ...],
     frames: int,
     table: bytes,
@@ -296,7 +296,9 @@ def _grouped(
     first = fragments[0][0]
     at = {start - first: index for index, (start, _end) in enumerate(fragments)}
     beginnings = [
-        index for index, span in enumerate(fragments) if pixels.startswith(_BEGINNINGS, span[0])
+        index
+        for index, (start, _end) in enumerate(fragments)
+        if bytes(pixels[start : start + 12]).startswith(_BEGINNINGS)
     ]
     tables = [
         [at.get(offset, -1) for offset in struct.unpack(f"<{frames}{form}", stored)]

@@ -106,7 +106,7 @@ class Parsed:
     syntax
         Transfer syntax UID; of native explicit little or big endian where the file names none.
     pixels
-        The value of Pixel Data and nothing else of the file.
+        A view of the file from the value of Pixel Data on, up to its end where that is known.
     encapsulated
         Whether they are a sequence of fragments.
     vr
@@ -115,7 +115,7 @@ class Parsed:
 
     dataset: Dataset = field(repr=False)
     syntax: str
-    pixels: bytes = field(repr=False)
+    pixels: memoryview = field(repr=False)
     encapsulated: bool
     vr: str
 
@@ -197,7 +197,7 @@ def _parse(data: bytes) -> Parsed:
     if not undefined and start + length > len(data):
         raise corrupt()
     end = len(data) if undefined else start + length
-    return Parsed(dataset, syntax, data[start:end], undefined, vr or "OW")
+    return Parsed(dataset, syntax, memoryview(data)[start:end], undefined, vr or "OW")
 
 
 def _inflated(data: bytes) -> bytes | None:

@@ -38,9 +38,11 @@ def grey(
     """
     inverted = layout.photometric == "MONOCHROME1"
     if _plain(layout, look, samples):
-        table = _spread(layout.stored)
-        pixels = np.asarray((255 - table if inverted else table)[samples], np.uint8)
-        return pixels, None
+        if layout.stored == 8:
+            pixels = np.asarray(samples, np.uint8)
+        else:
+            pixels = _spread(layout.stored)[samples]
+        return 255 - pixels if inverted else pixels, None
     values, slope, intercept = _values(samples, layout, look)
     measured = values
     if padding is not None:
