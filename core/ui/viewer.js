@@ -2,11 +2,12 @@
 // and drawing by hand. Plain data comes from core/ui/figure.py. Nothing here loads anything but
 // the pictures and values it names.
 
+import { Bar } from "./viewer_bar.js";
 import { Deep, dragged } from "./viewer_deep.js";
 import { LoopRow, Player } from "./viewer_loop.js";
 import { MeasureList } from "./viewer_measure.js";
 import { Pane } from "./viewer_pane.js";
-import { button, clamp, decode, element, fill, plain, say } from "./viewer_parts.js";
+import { clamp, decode, element, fill, plain } from "./viewer_parts.js";
 import { CSS } from "./viewer_style.js";
 import { WindowRow } from "./viewer_window.js";
 
@@ -41,16 +42,10 @@ class Viewer {
     this.regions = [];
     this.measures = [];
     this.inverted = false;
-    this.deep = new Deep(() => this.layout());
+    this.deep = new Deep(() => this.valuesChanged());
     this.player = new Player({ changed: () => this.frameChanged(), rested: (f) => this.sendFrame(f) });
     const style = element("style", "", CSS);
-    this.bar = element("div", "bar");
-    this.bar.setAttribute("role", "toolbar");
-    this.help = element("div", "help");
-    this.help.hidden = true;
-    this.help.setAttribute("role", "region");
-    this.help.tabIndex = -1;
-    this.help.onkeydown = (event) => event.key === "Escape" && this.showHelp(false);
+    this.bar = new Bar(this);
     this.panesBox = element("div", "panes");
     this.loopRow = new LoopRow(this.player);
     this.windowRow = new WindowRow(this);
@@ -58,9 +53,8 @@ class Viewer {
     this.notes = element("div", "notes");
     this.notes.setAttribute("role", "status");
     this.list = new MeasureList((i) => this.sendMeasures(this.measures.filter((_, at) => at !== i)));
-    root.replaceChildren(style, this.bar, this.help, this.panesBox, this.loopRow.box,
+    root.replaceChildren(style, this.bar.box, this.bar.help, this.panesBox, this.loopRow.box,
       this.windowRow.box, this.state, this.notes, this.list.list);
-    this.makeBar();
     this.untouched = new Pane(this, "untouched");
     this.overlay = new Pane(this, "overlay");
     this.beside = new Pane(this, "beside");
@@ -77,39 +71,10 @@ class Viewer {
     window.removeEventListener("resize", this.onResize);
   }
 
-  makeBar() {
-    const add = (name, act) => {
-      const made = button(name, act);
-      this.bar.append(made);
-      return made;
-    };
-    this.buttons = {
-      zoomIn: add("zoomIn", () => this.zoom(1.5)),
-      zoomOut: add("zoomOut", () => this.zoom(1 / 1.5)),
-      fit: add("fit", () => this.reset()),
-      full: add("full", () => this.zoomTo(1 / window.devicePixelRatio)),
-      invert: add("invert", () => this.invert()),
-      screen: add("screen", () => this.fullScreen()),
-      help: add("help", () => this.showHelp(this.help.hidden)),
-      window: add("window", () => this.setTool("window")),
-      distance: add("distance", () => this.setTool("distance")),
-      ellipse: add("ellipse", () => this.setTool("ellipse")),
-      draw: add("draw", () => this.setTool("draw")),
-      undo: add("undo", () => this.send(this.regions.slice(0, -1))),
-      clear: add("clear", () => this.send([])),
-    };
-    this.buttons.help.after(element("span", "gap"));
-  }
-
   update(data, setTriggerValue) {
     const before = this.data;
     this.data = data;
     this.setTriggerValue = setTriggerValue;
-    const { text } = data;
-    for (const [name, each] of Object.entries(this.buttons)) {
-      say(each, text[name], text[name + "Title"] ?? text[name]);
-    }
-    this.bar.setAttribute("aria-label", text.toolbar);
     // The frames of one loop are one picture: zoom, window and inversion stay.
     const series = data.loop?.url ?? data.image;
     const another = !before || this.series !== series || before.width !== data.width;
@@ -134,38 +99,10 @@ class Viewer {
       this.panesBox.replaceChildren(...panes.map((pane) => pane.figure));
     }
     for (const pane of panes) pane.update(data, panes.length > 1);
-    this.loopRow.update(text);
+    this.loopRow.update(data.text);
     this.windowRow.update(data);
-    this.fillHelp();
-    this.showButtons();
+    this.bar.update(data);
     this.layout();
-  }
-
-  showButtons() {
-    const { draw, undo, clear, distance, ellipse, screen, invert } = this.buttons;
-    const { text, drawing, measuring, compare, most, mostMeasures } = this.data;
-    for (const each of [draw, undo, clear]) each.hidden = !drawing;
-    for (const each of [distance, ellipse]) {
-      each.hidden = !measuring;
-      each.disabled = this.elsewhere || this.measures.length >= mostMeasures;
-    }
-    this.buttons.window.hidden = !this.data.deep;
-    this.buttons.window.disabled = !this.canWindow;
-    screen.hidden = !document.fullscreenEnabled;
-    for (const name of ["draw", "distance", "ellipse", "window"]) {
-      this.buttons[name].setAttribute("aria-pressed", String(this.tool === name));
-    }
-    invert.setAttribute("aria-pressed", String(this.inverted));
-    this.panesBox.classList.toggle("inverted", this.inverted);
-    const full = this.regions.length >= most;
-    const on = this.tool === "draw";
-    draw.disabled = this.elsewhere || compare === "original" || (full && !on);
-    const words = on ? text.cancel : this.regions.length ? text.another : text.draw;
-    say(draw, words);
-    draw.title = on ? text.drawHelp : words;
-    undo.disabled = clear.disabled = this.elsewhere || !this.regions.length;
-    undo.hidden ||= !this.regions.length;
-    if (this.regions.length < 2) clear.hidden = true;
   }
 
   // Choose a tool, or put it away where it is in hand.
@@ -175,7 +112,7 @@ class Viewer {
     if (!this.panes) return;
     for (const pane of [this.untouched, this.overlay]) pane.setTool(this.tool);
     this.overlay.showRegions(this.regions, null);
-    this.showButtons();
+    this.bar.show();
     this.showState();
   }
 
@@ -202,7 +139,7 @@ class Viewer {
   sendMeasures(measures) {
     this.measures = measures;
     this.showMeasures();
-    this.showButtons();
+    this.bar.show();
     this.tell("measures", { measures: measures.map(({ kind, points }) => ({ kind, points })) });
   }
 
@@ -228,6 +165,11 @@ class Viewer {
 
   get elsewhere() {
     return this.player.elsewhere;
+  }
+
+  valuesChanged() {
+    this.bar.show();
+    this.layout();
   }
 
   setWindow(window) {
@@ -260,7 +202,7 @@ class Viewer {
 
   invert() {
     this.inverted = !this.inverted;
-    this.showButtons();
+    this.bar.show();
     this.showState();
   }
 
@@ -272,7 +214,7 @@ class Viewer {
     if (this.wasElsewhere === this.elsewhere && this.player.playing) return;
     this.wasElsewhere = this.elsewhere;
     this.showMeasures();
-    this.showButtons();
+    this.bar.show();
     this.showState();
   }
 
@@ -281,6 +223,7 @@ class Viewer {
     const { text, deep, loop } = this.data;
     const { player } = this;
     if (loop && player.failed.has(player.index) && !player.playing) return text.noFrame;
+    if (loop && !player.playing && player.index !== player.shown) return text.loadingFrame;
     if (this.elsewhere) return player.bitmap ? "" : text.loadingFrame;
     if (deep && this.deep.failed) return text.noValues;
     return deep && !this.deep.values && !player.bitmap ? text.loadingValues : "";
@@ -320,7 +263,7 @@ class Viewer {
     const stacked = narrow && this.panes.length > 1;
     if (this.isFullScreen) {
       const taken = [...this.root.children].reduce((sum, child) =>
-        child === this.panesBox || child === this.help ? sum : sum + child.offsetHeight, 16);
+        child === this.panesBox || child === this.bar.help ? sum : sum + child.offsetHeight, 16);
       const left = (window.innerHeight - taken) / (stacked ? 2 : 1) - 28;
       return { w, h: Math.round(Math.max(200, left)) };
     }
@@ -340,7 +283,9 @@ class Viewer {
     const ratio = both && this.linkedByMm ? beside.spacing[1] / spacing[1] : fitBeside / this.fitScale;
     if (both && this.linkedByMm) this.fitScale = Math.min(this.fitScale, fitBeside / ratio);
     const view = this.view;
-    if (view.fit || view.scale < this.fitScale) {
+    // An image smaller than its pane can still be looked at pixel by pixel.
+    this.leastScale = Math.min(this.fitScale, 1 / window.devicePixelRatio);
+    if (view.fit || view.scale < this.leastScale) {
       view.fit = true;
       view.scale = this.fitScale;
     }
@@ -412,7 +357,9 @@ class Viewer {
   zoom(factor, at) {
     const { view } = this;
     const before = view.scale;
-    const after = Math.min(MAX_SCALE, Math.max(this.fitScale, before * factor));
+    let after = clamp(before * factor, this.leastScale, MAX_SCALE);
+    // On the way it stops at the whole image.
+    if ((before - this.fitScale) * (after - this.fitScale) < 0) after = this.fitScale;
     if (at) {
       // Keep the image point under the pointer where it is.
       const dx = at.x - this.size.w / 2;
@@ -421,14 +368,14 @@ class Viewer {
       view.y += dy / before - dy / after;
     }
     view.scale = after;
-    view.fit = after <= this.fitScale;
+    view.fit = after === this.fitScale;
     this.layout();
   }
 
   zoomTo(scale) {
     const { view } = this;
-    view.scale = clamp(scale, this.fitScale, MAX_SCALE);
-    view.fit = view.scale <= this.fitScale;
+    view.scale = clamp(scale, this.leastScale, MAX_SCALE);
+    view.fit = view.scale === this.fitScale;
     this.layout();
   }
 
@@ -441,52 +388,5 @@ class Viewer {
     this.view.x -= dx / this.view.scale;
     this.view.y -= dy / this.view.scale;
     this.layout();
-  }
-
-  // ---- keys and help ----
-
-  fillHelp() {
-    const list = element("dl");
-    for (const [keys, meaning] of this.data.help) {
-      list.append(element("dt", "", keys), element("dd", "", meaning));
-    }
-    this.help.replaceChildren(list);
-    this.help.setAttribute("aria-label", this.data.text.helpTitle);
-  }
-
-  showHelp(on) {
-    this.help.hidden = !on;
-    this.buttons.help.setAttribute("aria-expanded", String(on));
-    (on ? this.help : this.buttons.help).focus();
-  }
-
-  key(event) {
-    const step = 40;
-    const { player, data } = this;
-    const tool = (name) => () => this.buttons[name].hidden || this.buttons[name].disabled ||
-      this.setTool(name);
-    const acts = {
-      "+": () => this.zoom(1.25), "=": () => this.zoom(1.25), "-": () => this.zoom(0.8),
-      "0": () => this.reset(), "1": () => this.zoomTo(1 / window.devicePixelRatio),
-      ArrowLeft: () => this.pan(step, 0), ArrowRight: () => this.pan(-step, 0),
-      ArrowUp: () => this.pan(0, step), ArrowDown: () => this.pan(0, -step),
-      Escape: () => this.setTool(null),
-      i: () => this.invert(), f: () => this.fullScreen(), "?": () => this.showHelp(true),
-      d: tool("distance"), e: tool("ellipse"),
-    };
-    if (data.deep) Object.assign(acts, { w: tool("window"), r: () => this.resetWindow() });
-    if (player.loop) {
-      Object.assign(acts, { ",": () => player.step(-1), ".": () => player.step(1),
-        " ": () => player.toggle() });
-    }
-    const stepping = player.loop && event.shiftKey && /^Arrow(Left|Right)$/.test(event.key);
-    const act = stepping ? () => player.step(event.key === "ArrowLeft" ? -1 : 1) : acts[event.key];
-    if (event.ctrlKey || event.metaKey || event.altKey || !act) return;
-    // Nothing to pan: let it scroll.
-    if (event.key.startsWith("Arrow") && !stepping && this.view.fit) return;
-    event.preventDefault();
-    // Streamlit's own shortcuts must not fire as well.
-    event.stopPropagation();
-    act();
   }
 }

@@ -114,7 +114,8 @@ export class Pane {
 
   touchAction() {
     // At fit, one finger scrolls the page; zoomed in or with a tool, it belongs to the image.
-    const ours = !this.viewer.view.fit || (this.viewer.tool && this.kind !== "beside");
+    const { view, fitScale } = this.viewer;
+    const ours = view.scale > fitScale || (this.viewer.tool && this.kind !== "beside");
     this.box.style.touchAction = ours ? "none" : "pan-x pan-y";
   }
 
@@ -236,7 +237,7 @@ export class Pane {
     });
     box.addEventListener("dblclick", () => this.viewer.tool || this.viewer.reset());
     box.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    box.addEventListener("keydown", (event) => this.viewer.key(event, this));
+    box.addEventListener("keydown", (event) => this.viewer.bar.key(event));
   }
 
   start(event) {

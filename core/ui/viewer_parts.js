@@ -5,14 +5,14 @@ const SVG = "http://www.w3.org/2000/svg";
 // Strokes on a grid of 24.
 const ICONS = {
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
-  invert: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+  invert: "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18zM12 3v18M8 5v14M5 8v8",
   window: "M12 7a5 5 0 1 0 0 10zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6 19 19M5 19l1.4-1.4M17.6 6.4 19 5",
   distance: "M3 17 17 3l4 4L7 21zM7 13l2 2M10 10l3 3M13 7l2 2",
   ellipse: "M3 12a9 6 0 1 0 18 0a9 6 0 1 0-18 0zM3 12h18M12 6v12",
   draw: "M4 20l1-5L16 4l4 4L9 19zM14 6l4 4",
   undo: "M8 5 4 9l4 4M4 9h10a5 5 0 0 1 0 10h-3",
   clear: "M5 7h14M10 4h4M7 7l1 13h8l1-13",
-  screen: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M9 9h6v6H9z",
+  screen: "M3 5h18v12H3zM8 21h8",
   play: "M7 4l13 8-13 8z",
   pause: "M7 4v16M17 4v16",
   previous: "M18 5 8 12l10 7zM6 5v14",

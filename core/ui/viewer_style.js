@@ -9,10 +9,10 @@ export const CSS = `
 .bar, .row { display: flex; flex-wrap: wrap; gap: 0.25rem; align-items: center;
   padding: 0 0 0.4rem; }
 .row { padding: 0.4rem 0 0; column-gap: 0.5rem; }
-button, select, input { font: inherit; color: inherit; min-height: 2.5rem; box-sizing: border-box;
+button, select, input { font: inherit; color: inherit; min-height: 40px; box-sizing: border-box;
   border-radius: var(--st-button-radius, 0.5rem); background: var(--st-background-color, #fff);
   border: 1px solid var(--st-border-color, #8886); }
-button { min-width: 2.5rem; padding: 0 0.6rem; cursor: pointer; display: inline-flex; gap: 0.35rem;
+button { min-width: 40px; padding: 0 0.6rem; cursor: pointer; display: inline-flex; gap: 0.35rem;
   align-items: center; justify-content: center; }
 select { padding: 0 0.4rem; max-width: 14rem; }
 input[type=number] { width: 6rem; padding: 0 0.4rem; }
@@ -27,7 +27,7 @@ button:disabled { opacity: 0.45; cursor: default; }
 .icon { width: 1.15rem; height: 1.15rem; flex: none; }
 .icon path { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round;
   stroke-linecap: round; }
-.invert .icon path, .window .icon path, .play .icon path { fill: currentColor; }
+.window .icon path, .play .icon path { fill: currentColor; }
 .gap { flex: 1 1 auto; }
 .panes { display: flex; gap: 0.5rem; }
 @container (max-width: 820px) { .bar .word { display: none; } .bar button { padding: 0 0.45rem; } }
@@ -76,11 +76,11 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
 .measures { list-style: none; margin: 0.35rem 0 0; padding: 0; font-size: 0.85rem; }
 .measures li { display: flex; align-items: center; gap: 0.5rem; padding: 0.1rem 0; }
 .measures button { padding: 0 0.5rem; }
-.help { position: absolute; z-index: 2; top: 3rem; right: 0; max-width: min(26rem, 100%);
+.keys { position: absolute; z-index: 2; top: 3rem; right: 0; max-width: min(26rem, 100%);
   box-sizing: border-box; max-height: 80vh; overflow: auto; padding: 0.75rem 1rem;
   background: var(--st-background-color, #fff); border: 1px solid var(--st-border-color, #8888);
   border-radius: 0.5rem; box-shadow: 0 4px 18px #0006; }
-.help dl { display: grid; grid-template-columns: auto 1fr; gap: 0.25rem 0.9rem; margin: 0; }
-.help dt { font-weight: 600; white-space: nowrap; }
-.help dd { margin: 0; }
+.keys dl { display: grid; grid-template-columns: auto 1fr; gap: 0.25rem 0.9rem; margin: 0; }
+.keys dt { font-weight: 600; white-space: nowrap; }
+.keys dd { margin: 0; }
 `;
