@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,20 @@ from core.review import (
 from core.scan import Correction, LesionSpec, Note, PhantomSpec, Scan, make_phantom
 
 MADE_AT = datetime(2026, 11, 25, 9, 30, tzinfo=timezone(timedelta(hours=8)))
-#: 100 x 60 pixels: with 0.5 mm a pixel, corner to corner of its pixels is 50 by 30 mm.
+#: 100 x 60 pixels, 50 by 30 mm: its longest chord runs from edge to edge, over 100 x 59 pixels,
+#: so 58.05 mm, and the chord at a right angle to it is 60 / sin 59.46° = 69.67 pixels, 34.83 mm.
 BOX = ((60.0, 40.0), (159.0, 40.0), (159.0, 99.0), (60.0, 99.0))
 
 
 def phantom(seed: int = 1, **changes: Any) -> Scan:
     """Return a synthetic scan of 320 x 240 pixels, half a millimetre each."""
+    return replace(_phantom(seed), **changes)
+
+
+@cache
+def _phantom(seed: int) -> Scan:
     spec = PhantomSpec(320, 240, depth_mm=120.0, lesion=LesionSpec(width_mm=40, height_mm=25))
-    return replace(make_phantom(spec, seed).scan, **changes)
+    return make_phantom(spec, seed).scan
 
 
 def prediction(scan: Scan, **changes: Any) -> Prediction:
@@ -172,6 +179,16 @@ def picture_of(pdf: bytes, page: int = 0) -> NDArray[np.uint8]:
         return np.array(document[page].render(scale=2).to_pil().convert("RGB"))
     finally:
         document.close()
+
+
+def image_in(picture: NDArray[np.uint8], grey: int) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of the image of one grey level on a page, without the head.
+
+    Right and bottom are the first beyond it.
+    """
+    below = np.abs(picture[150:].astype(int) - grey).max(axis=2) < 3
+    rows, columns = np.nonzero(below)
+    return columns.min(), rows.min() + 150, columns.max() + 1, rows.max() + 151
 
 
 def in_colour(picture: NDArray[np.uint8], rgb: tuple[int, int, int]) -> int:

@@ -32,7 +32,7 @@ ALWAYS = (
     "P-0173", "52", "35 mm", "Palpable lump 触及肿块", "Fibroadenoma removed in 2019", "BI-RADS 4B",
     "Core biopsy advised. 建议活检。", "Dr. Li 李明", "2026-11-25 09:30 (UTC+08:00)",
     "20%", "12%–31%", "41", "30%", "35%", "81% [70–88]", "74% [66–80]", "292",
-    "58.3 mm", "30.0 mm", "1500.0 mm²", "25.0 mm", "breast-ultrasound 7.0", "d" * 64, "a" * 64,
+    "58.1 mm", "34.8 mm", "1500.0 mm²", "25.0 mm", "breast-ultrasound 7.0", "d" * 64, "a" * 64,
     "A second reading of single images.", "Not for screening.", "Learned from two hospitals.",
     "The only image there is",
 )  # fmt: skip
@@ -170,7 +170,7 @@ def test_an_unconfirmed_outline_is_not_measured_either() -> None:
     text = make_report(full(outline="none", measures=())).text()
     assert "none was accepted or drawn" in text
     assert "Measurements" not in text
-    assert "58.3 mm" not in text
+    assert "58.1 mm" not in text
 
 
 def test_regions_the_doctor_drew_are_named_as_theirs() -> None:
@@ -184,10 +184,10 @@ def test_lengths_without_calibration_are_pixels_and_say_so() -> None:
     scan = Scan.from_pixels(phantom().pixels)
     text = make_report(full(scan=scan)).text()
     assert "no calibration is known" in text
-    assert "117 px" in text, "the diagonal of 100 x 60 pixels"
+    assert "116 px" in text, "the longest chord, 100 x 59 pixels"
     assert "6000 px²" in text
     assert " mm²" not in text
-    assert "50 px" in text.split("Letters")[0], "the caliper of 40 by 30 pixels"
+    assert _grid(full(scan=scan))[-1] == ("A", "50 px", "–", "–", "–"), "40 by 30 pixels"
 
 
 def test_a_measurement_across_two_calibrated_areas_has_no_millimetres() -> None:
@@ -196,7 +196,7 @@ def test_a_measurement_across_two_calibrated_areas_has_no_millimetres() -> None:
     inside = ((130.0, 40.0), (229.0, 40.0), (229.0, 99.0), (130.0, 99.0))
     given = full(scan=scan, lesions=(lesion(scan, BOX), lesion(scan, inside)), outline="drawn")
     rows = {row[0]: row for row in _grid(given)}
-    assert rows["1"][1] == "117 px"
+    assert rows["1"][1] == "116 px"
     # 100 x 60 pixels of 0.2 mm.
     assert rows["2"][3] == "240.0 mm²"
     assert rows["A"][1] == "25.0 mm", "this one lies in the first area"
@@ -302,7 +302,8 @@ def test_a_frame_says_when_in_the_loop_it_was() -> None:
 )
 def test_what_was_done_to_the_image_is_told(correction: Correction, words: str) -> None:
     text = make_report(full(scan=phantom(corrections=(correction,)))).text()
-    assert f"Done to the image: {words}" in text
+    assert "Done to the image: " in text
+    assert words in text.split("Done to the image: ")[1]
 
 
 def test_nothing_overridden_is_said_rather_than_left_out() -> None:
