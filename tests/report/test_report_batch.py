@@ -1,0 +1,162 @@
+"""The result of many scans: complete, countable, and without anything that names a person."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+from report_factory import BOX, MADE_AT, lesion, pages_of, phantom, prediction, squeezed
+
+from core.errors import ReportError
+from core.report import (
+    BatchRow,
+    BatchState,
+    batch_csv,
+    batch_summary_html,
+    batch_summary_pdf,
+)
+from core.scan import Scan
+from core.text import use_language
+
+FAILED = {"checks": [{"name": "blur", "outcome": "fail", "value": 0.1, "threshold": 0.3}]}
+PASSED = {"checks": [{"name": "blur", "outcome": "pass", "value": 0.9, "threshold": 0.3}]}
+
+
+def rows() -> list[BatchRow]:
+    one, two, three, four = (phantom(seed, frame=1, frames=9) for seed in range(4))
+    flagged = prediction(two, flagged=True, answer="malignant", probability=0.62)
+    small = lesion(one, ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0)))
+    return [
+        BatchRow.of(one, prediction(one), quality=PASSED, lesions=(small, lesion(one, BOX))),
+        BatchRow.of(two, flagged, quality=FAILED, reason="The only image"),
+        BatchRow.of(three, quality=FAILED),
+        BatchRow.of(four, reason="The model is down."),
+        BatchRow.not_decoded("Not a format that is read here."),
+    ]
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_each_scan_has_its_answer_and_what_made_it() -> None:
+    one, two, three, four, five = table(batch_csv(rows()))
+    assert [r["state"] for r in (one, two, three, four, five)] == [
+        "read", "read", "quality_failed", "not_read", "not_decoded",
+    ]  # fmt: skip
+    scan = phantom(0)
+    assert one["case_number"] == scan.case_number
+    assert one["image_digest"] == scan.digest
+    assert (one["frame"], one["frames"]) == ("2", "9")
+    assert (one["answer"], one["flagged"], two["flagged"]) == ("benign", "0", "1")
+    assert float(one["probability"]) == 0.2
+    assert (one["interval_95_low"], one["interval_95_high"], one["interval_n"]) == (
+        "0.12", "0.31", "41",
+    )  # fmt: skip
+    assert one["prevalence"] == "0.3"
+    assert one["model_version"] == "7.0"
+    assert one["bundle_digest"] == "d" * 64
+    assert one["notice"] == "Decision support, not a medical device"
+    # The larger of the two.
+    assert float(one["longest_chord"]) == pytest.approx(58.05, abs=0.01)
+    assert one["unit"] == "mm"
+    assert one["outline"] == "AI outline, unconfirmed"
+    assert two["outline"] == ""
+    assert two["reason"] == "The only image"
+    assert three["quality"] == "fail"
+    assert three["quality_failed"].startswith("sharpness")
+    assert four["reason"] == "The model is down."
+    assert five["reason"] == "Not a format that is read here."
+    assert five["image_digest"] == ""
+
+
+def test_file_names_are_in_the_csv_only_where_they_are_handed_in() -> None:
+    assert "file" not in table(batch_csv(rows()))[0]
+    named = table(batch_csv(rows(), ["a.png", "=1+1", "+x\ny", "", "e,f.dcm"]))
+    assert [r["file"] for r in named] == ["a.png", "'=1+1", "'+x y", "", "e,f.dcm"]
+    with pytest.raises(ValueError, match="zip"):
+        batch_csv(rows(), ["a.png"])
+
+
+@pytest.mark.parametrize("typed", ["=cmd()", "+1", "-1", "@x", "\t=1", "＝1"])
+def test_no_cell_is_run_by_a_spreadsheet(typed: str) -> None:
+    (row,) = table(batch_csv([BatchRow.not_decoded(typed)], [typed]))
+    assert row["reason"].lstrip().startswith("'")
+    assert row["file"].lstrip().startswith("'")
+
+
+def test_no_scans_is_a_table_without_rows() -> None:
+    assert table(batch_csv([])) == []
+    assert "case_number" in batch_csv([])
+    assert pages_of(batch_summary_pdf([], made_at=MADE_AT))
+
+
+def test_the_answer_to_another_image_is_not_listed_under_this_one() -> None:
+    with pytest.raises(ReportError, match="another image"):
+        BatchRow.of(phantom(1), prediction(phantom(2)))
+
+
+def test_heat_is_not_measured() -> None:
+    scan = phantom()
+    row = BatchRow.of(scan, prediction(scan, has_lesion_map=False), lesions=(lesion(scan),))
+    assert row.longest is None
+
+
+def test_a_blank_picture_is_given_no_interval_here_either() -> None:
+    scan = Scan.from_pixels(np.full((120, 160), 9, np.uint8))
+    row = BatchRow.of(scan, prediction(scan))
+    assert (row.low, row.high, row.n) == (None, None, None)
+    assert row.doubts == ("flat",)
+    assert squeezed("Hardly a breast ultrasound image") in "".join(
+        pages_of(batch_summary_pdf([row], made_at=MADE_AT))
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_summary_lists_every_scan_and_counts_them(language: str) -> None:
+    many = [row for _ in range(9) for row in rows()]
+    with use_language(language):
+        pages = pages_of(batch_summary_pdf(many, made_at=MADE_AT, author="Dr. Li 李明"))
+        html = squeezed(batch_summary_html(many, made_at=MADE_AT, author="Dr. Li 李明").decode())
+    assert len(pages) > 1
+    notice = "Decision support, not a medical device" if language == "en" else "不是医疗器械"
+    assert all(squeezed(notice) in page for page in pages)
+    for text in ("".join(pages), html):
+        for row in rows():
+            assert not row.case_number or text.count(row.case_number) == 9
+        assert text.count("12%–31%") == 18
+        assert text.count(squeezed("58.1 mm × 34.8 mm")) == 9
+        assert "Dr.Li李明" in text
+        assert "d" * 64 in text
+    if language == "en":
+        text = "".join(pages)
+        assert "".join(pages).startswith("Summaryofmanyscans")
+        assert text.count("Benigndoesnotexcludecancer.") == 9
+        assert text.count("AIoutline,unconfirmed") == 9
+        assert text.count("Reasongiven:Theonlyimage") == 9
+        facts = "".join(pages)[:200]
+        assert "45918999" in facts, "in all, flagged, read, quality failed, not read, not decoded"
+
+
+def test_the_summary_has_a_picture_of_every_scan_and_nothing_from_outside() -> None:
+    html = batch_summary_html(rows(), made_at=MADE_AT).decode()
+    assert html.count("data:image/png;base64,") == 4
+    bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", html)
+    assert not re.search(r"https?:|//", bare)
+    assert "<script" not in bare
+    typed = batch_summary_html([BatchRow.not_decoded("<b>x</b>")], made_at=MADE_AT).decode()
+    assert "&lt;b&gt;x" in typed
+
+
+def test_the_state_of_a_row_is_one_of_four() -> None:
+    assert {row.state for row in rows()} == set(BatchState)
+
+
+def test_the_same_summary_is_the_same_file() -> None:
+    made = [batch_summary_pdf(rows(), made_at=MADE_AT) for _ in range(2)]
+    assert made[0] == made[1]
+    with pytest.raises(ReportError, match="time zone"):
+        batch_summary_pdf(rows(), made_at=MADE_AT.replace(tzinfo=None))
