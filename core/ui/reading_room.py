@@ -14,7 +14,6 @@ from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
 from core.scan import rewindow
 from core.text import _
-from core.trust import Person
 from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
@@ -25,8 +24,6 @@ from core.ui.loop_panel import loop_panel
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.quality_panel import ask_reason, show_quality
 from core.ui.reading_list import reading_list
-from core.ui.report_input import report_input
-from core.ui.report_panel import report_downloads
 from core.ui.results import show_results
 from core.ui.scores import show_scores
 from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
@@ -35,15 +32,13 @@ from core.ui.wording import class_name, percent
 
 
 @st.fragment
-def reading_room(entry: Entry, person: Person) -> None:
+def reading_room(entry: Entry) -> None:
     """Show one image with everything the model says about it.
 
     Parameters
     ----------
     entry
         The file on screen; a result is shown only if it is that of the image shown.
-    person
-        Who reads: a report names them.
     """
     item = entry.shown
     if item.form_is_old:
@@ -58,7 +53,7 @@ def reading_room(entry: Entry, person: Person) -> None:
     with left:
         layers = _picture(entry, item, result)
     with right:
-        _correct(entry, item)
+        show_quality(item.quality, key=f"quality-{item.digest[:16]}")
         _answer(item)
     # Below both columns, so that on a phone the answer comes straight after the picture.
     if item.prediction is not None:
@@ -66,11 +61,6 @@ def reading_room(entry: Entry, person: Person) -> None:
             shape_controls(item)
     if result is not None and item.prediction is not None:
         show_results(item, item.prediction, result, layers)
-    report_downloads(
-        lambda: report_input(entry, person),
-        item.scan.case_number,
-        key=f"report-{item.digest[:16]}",
-    )
 
 
 def _picture(
@@ -79,6 +69,7 @@ def _picture(
     reading = reading_list()
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
         layers = layer_controls(item)
+        _correct(entry, item)
         if layers.compare == "both":
             beside_choice(entry, reading)
     shown = layers.compare != "original" and (layers.contour or layers.mask)
@@ -158,8 +149,7 @@ def _window_tool(entry: Entry, item: OpenScan) -> None:
 
 
 def _correct(entry: Entry, item: OpenScan) -> None:
-    """Show how the image qualifies, and what can be done about it."""
-    show_quality(item.quality, key=f"quality-{item.digest[:16]}")
+    """Offer the corrections; what comes of one is another image of the same file."""
     try:
         untouched = entry.untouched()
     except ScanError as error:

@@ -6,6 +6,7 @@ from core.text import _
 from core.trust import Permission, permissions_of
 from core.ui import intake, session
 from core.ui.case_panel import case_panel
+from core.ui.case_report import report_panel
 from core.ui.feedback_form import feedback_form
 from core.ui.list_summary import list_summary
 from core.ui.reading import let_the_model_read
@@ -32,10 +33,11 @@ intake.strip(reading)
 intake.refusals(reading)
 let_the_model_read(reading)
 seen_before_line(entry, person)
-reading_room(entry, person)
+reading_room(entry)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
     case_panel(entry, person)
     feedback_form(entry, person)
 else:
     st.info(_("Your role may read scans, but not send feedback."))
+report_panel(entry, person)
 list_summary(reading, person)

@@ -1,19 +1,40 @@
-"""What a report on the image on screen is made of."""
+"""The report on the image on screen, as it stands when it is asked for."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import streamlit as st
+
 from core.lesion import Lesion, LesionResult, lesion_from_mask, mask_from_polygon
 from core.model import Prediction
 from core.report import Outline, ReportInput
+from core.text import _
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of
 from core.ui.feedback_form import entered
 from core.ui.open_scan import Entry
+from core.ui.report_panel import report_downloads
 from core.ui.shaping import outline_of
 from core.ui.wording import role_name
+
+
+def report_panel(entry: Entry, person: Person) -> None:
+    """Offer the report, and say before what it will lack."""
+    panel = st.expander(
+        _("Report"),
+        icon=":material/description:",
+        key=f"report-panel-{entry.shown.digest[:16]}",
+        on_change="rerun",
+    )
+    if panel.open:
+        with panel:
+            report_downloads(
+                lambda: report_input(entry, person),
+                entry.shown.scan.case_number,
+                key=f"report-{entry.shown.digest[:16]}",
+            )
 
 
 def report_input(entry: Entry, person: Person) -> ReportInput:
