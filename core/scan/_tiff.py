@@ -37,6 +37,10 @@ _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4
 _BITS = {UNSIGNED: (1, 2, 4, 8, 12, 16, 32), SIGNED: (8, 16, 32), FLOAT: (16, 32, 64)}
 _REDUCED, _MASK = 1, 4
 _MOST_SAMPLES = 8
+#: Strips or tiles of all pages: two thousand frames with a strip per row have half as many.
+_MOST_PARTS = 4_000_000
+#: Tiles are 16 pixels and more (section 15); of single pixels there would be millions.
+_SMALLEST_TILE = 8
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 
 
@@ -198,14 +202,20 @@ class TiffFile:
                     "Save the one to be read as a file of its own."
                 )
             )
-        pages = tuple(_page(directory, layout) for directory, layout in self.pages)
-        held = sum(len(part) for page in pages for part in page.parts)
-        if held > len(self.pages[0][0].data):
-            raise corrupt()
+        pages: list[_Page] = []
+        held = parts = 0
+        for directory, layout in self.pages:
+            page = _page(directory, layout)
+            held += sum(len(part) for part in page.parts)
+            parts += len(page.parts)
+            # Pages that share their strips make a small file into a large loop.
+            if held > len(directory.data) or parts > _MOST_PARTS:
+                raise corrupt()
+            pages.append(page)
         first = pages[0].decode()
         if len(pages) == 1:
             return first
-        more: Callable[[int], Decoded] = partial(_decode, pages)
+        more: Callable[[int], Decoded] = partial(_decode, tuple(pages))
         return replace(first, frames=len(pages), more=more, held_bytes=held)
 
 
@@ -283,8 +293,10 @@ def _page(directory: Directory, layout: _Layout) -> _Page:
     if tiled:
         block = (number(322), number(323))
         # A tile larger than its image by far only costs memory.
+        sides = (layout.width, layout.height)
         if not all(
-            0 < a <= 2 * b + 1024 for a, b in zip(block, (layout.width, layout.height), strict=True)
+            _SMALLEST_TILE <= tile <= 2 * side + 1024
+            for tile, side in zip(block, sides, strict=True)
         ):
             raise corrupt()
     else:

@@ -112,11 +112,14 @@ def test_a_webp_is_read_as_another_reader_reads_it(mode: str, options: dict[str,
         np.testing.assert_array_equal(seen, np.asarray(image))
 
 
-def test_a_transparent_webp_lies_on_black() -> None:
-    stored = with_alpha(picture(8, RGB), 51)
-    scan = read_scan(saved(Image.fromarray(stored), "WEBP", lossless=True, exact=True))
+@pytest.mark.parametrize("options", [{"lossless": True, "exact": True}, {"quality": 90}])
+def test_a_transparent_webp_lies_on_black(options: dict[str, object]) -> None:
+    data = saved(Image.fromarray(with_alpha(picture(8, RGB), 51)), "WEBP", **options)
+    scan = read_scan(data)
     assert scan.notes == (Note.TRANSPARENCY_ON_BLACK,)
-    np.testing.assert_array_equal(scan.pixels, np.rint(stored[..., :3] * (stored[..., 3:] / 255.0)))
+    seen = np.asarray(opened(data).convert("RGBA"))
+    assert seen[0, 0, 3] == 51
+    np.testing.assert_array_equal(scan.pixels, np.rint(seen[..., :3] * (seen[..., 3:] / 255.0)))
 
 
 @pytest.mark.parametrize("format_", ["PNG", "WEBP"])

@@ -18,7 +18,7 @@ from core.settings import load_settings
 
 #: Damage to a header asks for a gigantic image now and then; the limit is held before decoding.
 FEW = replace(load_settings({}), max_pixels=1_000_000)
-SAMPLES = list(samples())
+SAMPLES = [sample for sample in samples() if sample.data]
 NAMES = [f"{sample.group}: {sample.name}" for sample in SAMPLES]
 RNG_SEED = 20
 
@@ -69,8 +69,6 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
 def test_random_damage_ends_in_a_scan_or_a_scan_error(sample: FormatSample) -> None:
-    if not sample.data:
-        pytest.skip("nothing to damage")
     rng = np.random.default_rng(RNG_SEED)
     refused = 0
     for _attempt in range(60):
@@ -85,9 +83,9 @@ def test_random_damage_ends_in_a_scan_or_a_scan_error(sample: FormatSample) -> N
 def test_a_file_cut_off_anywhere_is_never_half_a_scan(sample: FormatSample) -> None:
     whole = read(sample.data)
     rng = np.random.default_rng(RNG_SEED)
-    ends = {len(sample.data) - 1, *rng.integers(0, max(len(sample.data), 1), 25).tolist()}
+    ends = {len(sample.data) - 1, *rng.integers(0, len(sample.data), 25).tolist()}
     for end in ends:
-        part = read(sample.data[: max(end, 0)])
+        part = read(sample.data[:end])
         if part is not None and whole is not None:
             # What was cut lay behind the image: padding, or a directory that is not looked at.
             assert part.digest == whole.digest
