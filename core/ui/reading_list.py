@@ -182,7 +182,8 @@ def _members(
         return
     try:
         for at, member in enumerate(open_archive(data, settings)):
-            name = f"{file.name} › {member.name}"
+            # Without a name it is about the archive itself.
+            name = f"{file.name} › {member.name}" if member.name else file.name
             yield name, member.error or member.data, f"{file.file_id}:{at}"
     except ScanError as error:
         yield file.name, error, f"{file.file_id}:archive"
