@@ -40,7 +40,7 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _MOST_SCANS = 100
 _MOST_SEGMENTS = 10_000
 #: Bits of every kind, to be mistaken for compressed data only where some is missing.
-_AFTER = bytes.fromhex("a53c96e15b27d84e") * 8
+AFTER_JPEG = bytes.fromhex("a53c96e15b27d84e") * 8
 _EXIF = b"Exif\0\0"
 
 
@@ -64,7 +64,7 @@ class JpegFile:
         # Where compressed data runs out early, the decoder makes the rest up and does not tell.
         # It reads on into other data only then: what lies behind a whole image changes nothing.
         end = len(clean) - 2
-        if not np.array_equal(pixels, self._pixels(clean[:end] + _AFTER + clean[end:])):
+        if not np.array_equal(pixels, self._pixels(clean[:end] + AFTER_JPEG + clean[end:])):
             raise corrupt()
         return Decoded(upright(pixels, turn))
 
