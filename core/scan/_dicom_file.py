@@ -103,7 +103,7 @@ def open_dicom(data: bytes) -> DicomFile:
         )
         return DicomFile(
             frames=frames,
-            looks=looks(dataset, stored.frames),
+            looks=looks(dataset, stored.frames, stored.signed),
             modality=geometry.modality(dataset),
             regions=geometry.regions(dataset, stored.columns, stored.rows),
             # Areas that make no sense leave no scale behind either.
@@ -133,4 +133,7 @@ def _padding(dataset: Dataset, stored: Layout) -> Padding | None:
         return None
     last = whole(dataset, "PixelPaddingRangeLimit")
     last = first if last is None else last
+    if stored.signed:  # written as unsigned by some
+        half, full = 1 << (stored.allocated - 1), 1 << stored.allocated
+        first, last = ((one - full if one >= half else one) for one in (first, last))
     return min(first, last), max(first, last)

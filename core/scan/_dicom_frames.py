@@ -29,6 +29,7 @@ from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
 from core.scan._formats import corrupt
+from core.scan._jpeg import AFTER_JPEG
 from core.text import _
 
 _JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
@@ -142,8 +143,11 @@ class Frames:
             self._check_size(frame)
         if self.syntax in _JPEG:
             return self._jpeg(frame)
-        # What pydicom makes of unused bits ignores where the used ones lie.
-        options = {"correct_unused_bits": False} if self.syntax == uid.RLELossless else {}
+        # Codestreams are read by pixel whatever the header says of planes.
+        options: dict[str, Any] = {"planar_configuration": 0}
+        if self.syntax == uid.RLELossless:
+            # What pydicom makes of unused bits ignores where the used ones lie.
+            options["correct_unused_bits"] = False
         stored, properties = get_decoder(self.syntax).as_array(
             encapsulate([frame], has_bot=False),
             index=0,
@@ -178,8 +182,17 @@ class Frames:
 
     def _jpeg(self, frame: bytes) -> NDArray[np.integer]:
         """Decode JPEG in eight bits as any viewer does, the colours as the codestream has them."""
-        if b"\xff\xd9" not in frame[-16:]:
+        end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
+        if end < 0:
             raise corrupt()
+        pixels = self._libjpeg(frame)
+        # Where a fragment is missing, the decoder makes the rest up and does not tell. It reads
+        # on into other data only then.
+        if not np.array_equal(pixels, self._libjpeg(frame[:end] + AFTER_JPEG + frame[end:])):
+            raise corrupt()
+        return pixels
+
+    def _libjpeg(self, frame: bytes) -> NDArray[np.integer]:
         with JpegImagePlugin.JpegImageFile(io.BytesIO(frame)) as image:
             # libjpeg takes three components for YCbCr unless a mark says otherwise. The header
             # knows better where there is no mark: "YCbCr" then means, as stored.

@@ -147,20 +147,20 @@ def _frames(dataset: Dataset) -> int:
     return max(frames, 1)
 
 
-def looks(dataset: Dataset, frames: int) -> tuple[Look, ...]:
+def looks(dataset: Dataset, frames: int, signed: bool) -> tuple[Look, ...]:
     """Return the look of every frame, or a single one that holds for all.
 
     Functional groups (PS3.3 C.7.6.16) go before the attributes of the image, those of a frame
     before those that are shared.
     """
-    base = replace(_rescale(dataset, Look()), spacing=whole_spacing(dataset))
-    base = _voi(dataset, base)
+    base = replace(_rescale(dataset, Look(), signed), spacing=whole_spacing(dataset))
+    base = _voi(dataset, base, signed)
     for shared in items(dataset, "SharedFunctionalGroupsSequence")[:1]:
-        base = _grouped(shared, base)
+        base = _grouped(shared, base, signed)
     groups = items(dataset, "PerFrameFunctionalGroupsSequence")
     if not groups:
         return (base,)
-    each = tuple(_grouped(group, base) for group in groups)
+    each = tuple(_grouped(group, base, signed) for group in groups)
     if len(each) == frames:
         return each
     # Frames were taken out or put in: which group is whose cannot be told, and matters if they
@@ -170,18 +170,18 @@ def looks(dataset: Dataset, frames: int) -> tuple[Look, ...]:
     return each[:1]
 
 
-def _grouped(group: Dataset, base: Look) -> Look:
+def _grouped(group: Dataset, base: Look, signed: bool) -> Look:
     for item in items(group, "PixelValueTransformationSequence")[:1]:
-        base = _rescale(item, base)
+        base = _rescale(item, base, signed)
     for item in items(group, "FrameVOILUTSequence")[:1]:
-        base = _voi(item, base)
+        base = _voi(item, base, signed)
     for item in items(group, "PixelMeasuresSequence")[:1]:
         base = replace(base, spacing=spacing_of(numbers(item, "PixelSpacing")) or base.spacing)
     return base
 
 
-def _rescale(item: Dataset, base: Look) -> Look:
-    table = _first_table(item, "ModalityLUTSequence")
+def _rescale(item: Dataset, base: Look, signed: bool) -> Look:
+    table = _first_table(item, "ModalityLUTSequence", signed)
     if table is not None:
         return replace(base, modality=table, slope=1.0, intercept=0.0, unit="")
     if not holds(item, "RescaleSlope") and not holds(item, "RescaleIntercept"):
@@ -197,9 +197,9 @@ def _rescale(item: Dataset, base: Look) -> Look:
     )
 
 
-def _voi(item: Dataset, base: Look) -> Look:
+def _voi(item: Dataset, base: Look, signed: bool) -> Look:
     windows = tuple(_windows(item))
-    table = _first_table(item, "VOILUTSequence")
+    table = _first_table(item, "VOILUTSequence", signed)
     if not windows and table is None:
         return base
     return replace(base, windows=windows, voi=table)
@@ -216,13 +216,15 @@ def _windows(item: Dataset) -> Iterator[Window]:
             yield Window(centre, width, function)
 
 
-def _first_table(item: Dataset, keyword: str) -> Table | None:
+def _first_table(item: Dataset, keyword: str, signed: bool) -> Table | None:
     for entry in items(item, keyword)[:1]:
         described = numbers(entry, "LUTDescriptor")
         data = value(entry, "LUTData")
         if len(described) != 3:
             raise corrupt()
         count, first, bits = (int(one) for one in described)
+        if first > 32767 and signed:  # written as unsigned by some
+            first -= 65536
         entries = _entries(data, count or 65536, bool(entry.is_little_endian is not False))
         if entries is None or not 1 <= bits <= 16:
             raise corrupt()

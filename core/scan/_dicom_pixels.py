@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.scan._dicom_header import Layout, Look, Table, unread_values
+from core.scan._formats import corrupt
 from core.scan._parts import Depth, Window, full_range, window_table
 
 Samples = NDArray[np.integer]
@@ -124,6 +125,8 @@ def _through(table: Table, depth: Depth) -> Pixels:
 
 def eight_bits(samples: Samples, bits: int) -> tuple[Pixels, bool]:
     """Bring colour samples to eight bits; tell whether something was cut."""
+    if samples.dtype.itemsize > 1 and int(samples.max()) >> bits:
+        raise corrupt()  # the codestream and the header differ
     if bits > 8:
         return np.asarray(samples >> (bits - 8), np.uint8), True
     if bits < 8:

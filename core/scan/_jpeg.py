@@ -44,7 +44,7 @@ _MARKER = re.compile(rb"\xff\xff*([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _MOST_SCANS = 100
 _MOST_SEGMENTS = 10_000
 #: Bits of every kind, to be mistaken for compressed data only where some is missing.
-_AFTER = bytes.fromhex("a53c96e15b27d84e") * 8
+AFTER_JPEG = bytes.fromhex("a53c96e15b27d84e") * 8
 _EXIF = b"Exif\0\0"
 #: Adobe's mark up to the byte that tells RGB (0) from YCbCr (1).
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
@@ -79,7 +79,7 @@ class JpegFile:
         # Where compressed data runs out early, the decoder makes the rest up and does not tell.
         # It reads on into other data only then: what lies behind a whole image changes nothing.
         end = len(clean) - 2
-        if not np.array_equal(pixels, self._once(clean[:end] + _AFTER + clean[end:])):
+        if not np.array_equal(pixels, self._once(clean[:end] + AFTER_JPEG + clean[end:])):
             raise corrupt()
         return pixels
 

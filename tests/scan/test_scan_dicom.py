@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -165,6 +166,20 @@ def test_padding_does_not_take_the_range() -> None:
     assert scan.depth.window.centre == (low + high) / 2
     ranged = read(stored, bits=12, tags={"PixelPaddingValue": 3990, "PixelPaddingRangeLimit": 4010})
     assert ranged.depth.window == scan.depth.window
+    signed = stored.astype(np.int16)
+    signed[:, :20] = -2000
+    for written in (-2000, 63536):
+        dataset = read_tags(signed, written)
+        assert dataset.depth.window == scan.depth.window
+
+
+def read_tags(signed: np.ndarray, padding: int) -> Scan:
+    data = make_dicom(signed, tags={"PixelPaddingValue": 7})
+    old = b"\x28\x00\x20\x01SS\x02\x00\x07\x00"
+    assert old in data
+    vr, form = (b"SS", "<h") if padding < 0 else (b"US", "<H")
+    new = old[:4] + vr + old[6:8] + struct.pack(form, padding)
+    return read_scan(data.replace(old, new), settings=SETTINGS)
 
 
 def table_item(first: int, bits: int, entries: np.ndarray) -> Dataset:
@@ -227,6 +242,12 @@ def test_every_ybr_value_is_converted_as_pydicom_does() -> None:
 def test_planes_are_put_together() -> None:
     planes = np.ascontiguousarray(colour_pixels().transpose(2, 0, 1)).tobytes()
     scan = read(colour_pixels(), tags={"PlanarConfiguration": 1, "PixelData": planes})
+    np.testing.assert_array_equal(scan.pixels, colour_pixels())
+
+
+@pytest.mark.parametrize("syntax", ["rle", "jpeg2000"])
+def test_planes_of_a_header_do_not_tear_a_codestream_apart(syntax: str) -> None:
+    scan = read(colour_pixels(), syntax=syntax, tags={"PlanarConfiguration": 1})
     np.testing.assert_array_equal(scan.pixels, colour_pixels())
 
 

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from dicom_factory import SYNTAXES, loop_pixels, make_dicom
+from dicom_factory import SYNTAXES, jpeg_frame, loop_pixels, make_dicom
 from dicom_samples import colour_pixels
+from pydicom.encaps import encapsulate
 
 from core.errors import CorruptFile
 from core.scan import Scan, read_scan
@@ -73,6 +74,15 @@ def test_a_table_that_points_nowhere_is_not_believed() -> None:
 def test_frames_that_do_not_add_up_are_damage(frames: int, fragments: int) -> None:
     with pytest.raises(CorruptFile):
         read(STORED, syntax="jpeg", fragments=fragments, tags={"NumberOfFrames": frames})
+
+
+def test_a_frame_that_lost_its_middle_is_not_made_up() -> None:
+    whole = jpeg_frame(STORED[0])
+    middle = len(whole) // 2
+    for frame in (whole[:middle] + b"\xff\xd9", whole[:-40], whole[:middle] + whole[-10:]):
+        data = encapsulate([frame], has_bot=False)
+        with pytest.raises(CorruptFile):
+            read(STORED[0], syntax="jpeg", tags={"PixelData": data})
 
 
 def test_native_frames_that_are_missing_are_damage() -> None:
