@@ -24,6 +24,11 @@ function halves([a, b, c]) {
   return { centre, first, second: [across[0] * reach, across[1] * reach] };
 }
 
+// To a hundredth of a pixel, as Python keeps them: the value drawn is the value that counts.
+function kept(points) {
+  return points.map((point) => point.map((at) => Math.round(at * 100) / 100));
+}
+
 // The end of the second axis, moved to the line on which it lies.
 export function squared(points) {
   const { centre, second } = halves(points);
@@ -32,10 +37,10 @@ export function squared(points) {
 
 // An ellipse that begins with the stroke as its long axis.
 export function begun(kind, from, to) {
-  if (kind === "distance") return [from, to];
+  if (kind === "distance") return kept([from, to]);
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const centre = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
-  return [from, to, [centre[0] + dy * 0.3, centre[1] - dx * 0.3]];
+  return kept([from, to, [centre[0] + dy * 0.3, centre[1] - dx * 0.3]]);
 }
 
 export function longEnough({ kind, points }) {
@@ -127,15 +132,15 @@ export function handleAt(measures, [x, y], reach) {
 // Move one handle; the other axis of an ellipse keeps its length and its right angle.
 export function moved({ kind, points }, which, to) {
   const next = points.map((point, i) => (i === which ? to : point));
-  if (kind === "distance") return { kind, points: next };
-  if (which === 2) return { kind, points: squared(next) };
+  if (kind === "distance") return { kind, points: kept(next) };
+  if (which === 2) return { kind, points: kept(squared(next)) };
   const before = halves(points);
   const reach = Math.sign(before.first[0] * before.second[1] - before.first[1] * before.second[0]) *
     Math.hypot(...before.second);
   const { centre, first } = halves(next);
   const long = Math.hypot(...first) || 1;
   next[2] = [centre[0] - (first[1] / long) * reach, centre[1] + (first[0] / long) * reach];
-  return { kind, points: next };
+  return { kind, points: kept(next) };
 }
 
 // The results as text under the image, each with a button that removes it.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from running import run
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from streamlit.testing.v1 import AppTest
 
+from core.errors import CorruptFile
 from core.ui import media
 from core.ui.media import MediaShelf, media_routes, new_token, viewer_script_path
 
@@ -25,8 +29,8 @@ class Clock:
 def fetch(
     shelf: MediaShelf, path: str, method: str = "GET", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    """Ask the routes as a browser would, without a server."""
-    app = Starlette(routes=media_routes(shelf))
+    """Ask the routes as a browser would, without a server, but behind its compression."""
+    app = Starlette(routes=media_routes(shelf), middleware=[Middleware(GZipMiddleware)])
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -165,11 +169,127 @@ def test_what_was_dropped_comes_back_under_the_same_address() -> None:
     assert fetch(shelf, path)[0] == 200
 
 
-def test_the_viewers_script_is_served_under_its_own_digest_only() -> None:
-    status, headers, body = fetch(MediaShelf(), viewer_script_path())
+def test_the_viewers_script_and_all_it_imports_are_served_under_their_digest_only() -> None:
+    path = viewer_script_path()
+    status, headers, body = fetch(MediaShelf(), path)
     assert (status, headers["content-type"].split(";")[0]) == (200, "text/javascript")
     assert b"export function render" in body
-    assert fetch(MediaShelf(), "/overread/viewer/0123456789abcdef.js")[0] == 404
+    folder = path.rsplit("/", 1)[0]
+    left, seen = ["viewer.js"], set()
+    while left:
+        name = left.pop()
+        status, _, body = fetch(MediaShelf(), f"{folder}/{name}")
+        assert status == 200
+        seen.add(name)
+        left += set(re.findall(r'from "\./([^"]+)"', body.decode())) - seen
+    assert len(seen) > 5
+    assert fetch(MediaShelf(), "/overread/viewer/0123456789abcdef/viewer.js")[0] == 404
+    for name in ("viewer.py", "../viewer.py", "media.js", ""):
+        assert fetch(MediaShelf(), f"{folder}/{name}")[0] == 404
+
+
+def test_values_travel_as_they_are_without_compression() -> None:
+    shelf = MediaShelf()
+    values = bytes(range(256)) * 40
+    path = shelf.publish(new_token(), "values:1", lambda: values, "bin")
+    assert path.endswith(".bin")
+    status, headers, body = fetch(shelf, path, accept_encoding="gzip")
+    assert (status, body) == (200, values)
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["content-encoding"] == "identity"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert fetch(shelf, path, sec_fetch_site="cross-site")[0] == 404
+    # The same name is no picture.
+    assert fetch(shelf, path.replace(".bin", ".png"))[0] == 404
+
+
+def frames(shelf: MediaShelf, token: str, identity: str = "loop:1", count: int = 9) -> Any:
+    made: list[int] = []
+
+    def make(index: int) -> bytes:
+        made.append(index)
+        if index == 5:
+            raise CorruptFile("This frame cannot be decoded.")
+        return PNG + bytes([index])
+
+    return shelf.publish_frames(token, identity, count, make), made
+
+
+def test_a_frame_is_made_when_it_is_asked_for_and_once() -> None:
+    shelf, token = MediaShelf(), new_token()
+    address, made = frames(shelf, token)
+    assert (made, shelf.size) == ([], 0)
+    for _ in range(3):
+        status, headers, body = fetch(shelf, address.format(frame=4))
+        assert (status, body) == (200, PNG + b"\x04")
+    assert made == [4]
+    assert headers["content-type"] == "image/png"
+    assert headers["cache-control"] == "private, max-age=3600, immutable"
+    # Publishing again, as every run of the page does, keeps what was made.
+    assert frames(shelf, token)[0] == address
+    assert fetch(shelf, address.format(frame=4))[0] == 200
+
+
+def test_nobody_reaches_a_frame_with_another_token_name_or_number() -> None:
+    shelf = MediaShelf()
+    mine, other = new_token(), new_token()
+    address, made = frames(shelf, mine)
+    frames(shelf, other, "loop:2")
+    name = address.split("/")[-2]
+    for wrong in (
+        f"/overread/media/{other}/{name}/1.png",
+        f"/overread/media/{mine}/{'0' * 32}/1.png",
+        f"/overread/media/{mine}/{name}/9.png",
+        f"/overread/media/{mine}/{name}/-1.png",
+        f"/overread/media/{mine}/{name}/1.bin",
+        f"/overread/media/{mine}/{name}/x.png",
+    ):
+        assert fetch(shelf, wrong)[0] == 404
+    assert fetch(shelf, address.format(frame=1), sec_fetch_site="cross-site")[0] == 404
+    assert made == []
+    assert fetch(shelf, address.format(frame=1))[0] == 200
+    shelf.close(mine)
+    assert fetch(shelf, address.format(frame=1))[0] == 404
+
+
+def test_a_frame_that_cannot_be_decoded_is_not_found_and_breaks_nothing() -> None:
+    shelf = MediaShelf()
+    address, _ = frames(shelf, new_token())
+    status, headers, _ = fetch(shelf, address.format(frame=5))
+    assert (status, headers["cache-control"]) == (404, "no-store")
+    assert fetch(shelf, address.format(frame=6))[0] == 200
+
+
+def test_frames_cannot_fill_the_memory_nor_push_pictures_out() -> None:
+    shelf, token = MediaShelf(session_bytes=150, frame_bytes=250), new_token()
+    path = shelf.publish(token, "scan:1", lambda: PNG)
+    address, made = frames(shelf, token)
+    for frame in (0, 1, 2, 3, 4):
+        assert fetch(shelf, address.format(frame=frame))[0] == 200
+    assert shelf.size == 100 + 2 * 101
+    assert fetch(shelf, path)[0] == 200
+    fetch(shelf, address.format(frame=0))
+    assert made == [0, 1, 2, 3, 4, 0]
+
+
+def test_loops_of_many_sessions_cannot_fill_the_memory() -> None:
+    shelf = MediaShelf(total_bytes=450)
+    for _ in range(6):
+        address, _ = frames(shelf, new_token())
+        for frame in (0, 1):
+            assert fetch(shelf, address.format(frame=frame))[0] == 200
+        assert shelf.size <= 450
+
+
+def test_a_session_holds_on_to_few_loops() -> None:
+    shelf, token = MediaShelf(), new_token()
+    addresses = [frames(shelf, token, f"loop:{n}")[0] for n in range(3)]
+    for address in addresses:
+        fetch(shelf, address.format(frame=0))
+    addresses += [frames(shelf, token, f"loop:{n}")[0] for n in range(3, 6)]
+    found = [fetch(shelf, address.format(frame=0))[0] for address in addresses]
+    assert found == [404, 404, 200, 200, 200, 200]
+    assert shelf.size == 4 * 101
 
 
 def _publishing_page() -> None:
