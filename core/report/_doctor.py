@@ -68,7 +68,7 @@ def words_section(given: ReportInput) -> Section | None:
     context = given.context or CaseContext()
     rows = [
         (_("Indication"), context.indication),
-        (_("History"), context.history),
+        (_("Clinical history"), context.history),
         (_("Comment"), given.comment),
     ]
     entered = tuple((name, plain(text)) for name, text in rows if text.strip())

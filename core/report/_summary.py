@@ -105,7 +105,7 @@ def _facts(rows: Sequence[BatchRow]) -> list[tuple[str, str]]:
 def state_words(state: BatchState) -> str:
     """Return what a state means."""
     return {
-        BatchState.READ: _("Read"),
+        BatchState.READ: _("Read by the AI"),
         BatchState.QUALITY_FAILED: _("Not read: quality check failed"),
         BatchState.NOT_READ: _("Not read: no AI result"),
         BatchState.NOT_DECODED: _("Not decoded"),
