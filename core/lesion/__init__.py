@@ -17,7 +17,7 @@ from core.lesion._controls import (
     preset_name,
 )
 from core.lesion._drawn import mask_from_polygon
-from core.lesion._export import measurements_csv, measurements_frame, measurements_json
+from core.lesion._export import measurements_csv, measurements_frame, measurements_json, safe_cell
 from core.lesion._lesions import (
     HeatRegion,
     HeatRegionResult,
@@ -48,4 +48,5 @@ __all__ = [
     "measurements_frame",
     "measurements_json",
     "preset_name",
+    "safe_cell",
 ]

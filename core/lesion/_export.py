@@ -63,7 +63,9 @@ def measurements_csv(result: LesionResult, provenance: Mapping[str, Any]) -> str
     import pandas as pd
 
     lesions = _lesions(result)
-    made_by = {_safe(k): _safe(v) for k, v in _flat(_provenance(result, provenance)).items()}
+    made_by = {
+        safe_cell(k): safe_cell(v) for k, v in _flat(_provenance(result, provenance)).items()
+    }
     rows = [{**made_by, "lesions": len(lesions), **_row(lesion)} for lesion in lesions]
     table = pd.DataFrame(rows or [{**made_by, "lesions": 0}])
     text = io.StringIO()
@@ -130,7 +132,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _safe(value: Any) -> Any:
+def safe_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet runs: numbers as they are, text as the module says."""
     if value is None or isinstance(value, (int, float)):
         return value
     # A line break inside a cell begins a new row in some spreadsheets, and so a new cell.
