@@ -32,6 +32,7 @@
     ├── ReportError                a report that cannot be made
     ├── JobCancelled               somebody stopped a long piece of work
     ├── JobsBusy                   too many long pieces of work are waiting
+    ├── ScoreError                 a table of results that cannot be written or gone on with
     └── LearningError              training or evaluation that cannot go on
         └── DatasetError           a dataset folder that cannot be used
 
@@ -160,6 +161,10 @@ class JobCancelled(OverreadError):
 
 class JobsBusy(OverreadError):
     """Too many long pieces of work are waiting."""
+
+
+class ScoreError(OverreadError):
+    """A table of results that cannot be written or gone on with."""
 
 
 class LearningError(OverreadError):

@@ -1,0 +1,191 @@
+"""One row of the table: what was read, what came of it, and everything that made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import LesionError
+from core.lesion import LesionControls, LesionResult, Measurements, find_lesions, safe_cell
+from core.model import BatchRead, Bundle, Prediction
+from core.scan import Scan
+from core.text import _
+
+_LENGTHS = ("longest_chord", "perpendicular_chord", "width", "depth")
+_RATIOS = ("depth_to_width", "circularity", "solidity", "margin_irregularity", "touches_border")
+_UNITS = ("mm", "px")
+
+Row = dict[str, Any]
+
+
+def columns(bundle: Bundle) -> tuple[str, ...]:
+    """Return the names of the columns, the same for every scan a bundle reads."""
+    lengths = [f"largest_{name}_{unit}" for unit in _UNITS for name in _LENGTHS]
+    return (
+        "notice",
+        "file",
+        "frame",
+        "frames",
+        "case_number",
+        "image_digest",
+        "status",
+        "problem",
+        "answer",
+        *(f"probability_{label}" for label in bundle.card.labels),
+        "positive",
+        "probability",
+        "calibrated",
+        "flagged",
+        "operating_point",
+        "threshold",
+        "interval_low",
+        "interval_high",
+        "interval_n",
+        "interval_positives",
+        "prevalence",
+        "quality",
+        "quality_problems",
+        "outline",
+        "lesions",
+        "largest_area_mm2",
+        "largest_area_px",
+        *lengths,
+        *(f"largest_{name}" for name in _RATIOS),
+        "spacing_row_mm",
+        "spacing_column_mm",
+        "modality",
+        "notes",
+        "task",
+        "version",
+        "bundle_digest",
+        "controls",
+        "run",
+    )
+
+
+def constants(bundle: Bundle, controls: LesionControls, run: str) -> Row:
+    """Return what stands in every row: the notice, and what makes the results."""
+    card = bundle.card
+    return {
+        "notice": _("Decision support, not a medical device"),
+        "positive": card.positive,
+        "calibrated": _yes(card.calibration.method != "none"),
+        "operating_point": card.approved.name,
+        "threshold": card.approved.threshold,
+        "prevalence": None if card.prevalence is None else card.prevalence.positive,
+        "task": card.task,
+        "version": card.version,
+        "bundle_digest": bundle.digest,
+        "controls": json.dumps(controls.to_dict(), separators=(",", ":")),
+        "run": run,
+    }
+
+
+def make_row(
+    name: str, frame: int | None, frames: int | None, read: BatchRead, controls: LesionControls
+) -> Row:
+    """Return the row of one scan, without what stands in every row.
+
+    Parameters
+    ----------
+    name
+        The file, as it was found.
+    frame, frames
+        Which frame, from 1, of how many; None where the file could not be opened.
+    read
+        What came of it.
+    controls
+        How the lesion map is shaped and measured.
+    """
+    row: Row = {"file": name, "frame": frame, "frames": frames, "status": "read"}
+    if read.scan is not None:
+        row |= _scan(read.scan)
+    if read.error is not None:
+        row |= {"status": "problem", "problem": str(read.error)}
+    if read.scan is None or read.prediction is None:
+        return row
+    if read.prediction.image_digest != read.scan.digest:
+        problem = _("The answer was for another scan and was discarded. Read again.")
+        return row | {"status": "problem", "problem": problem}
+    row |= _answer(read.prediction)
+    lesion_map = read.prediction.lesion_map()
+    if lesion_map is not None:
+        try:
+            found = find_lesions(lesion_map, read.scan.grey, controls, spacing=read.scan.spacing_at)
+        except LesionError as error:
+            return row | {"problem": str(error)}
+        row |= _lesions(found)
+    return row
+
+
+def written(row: Mapping[str, Any], names: tuple[str, ...]) -> list[Any]:
+    """Return a row's cells in the order of the columns, safe for a spreadsheet."""
+    return [_cell(row.get(name)) for name in names]
+
+
+def _scan(scan: Scan) -> Row:
+    quality, problems = _quality(scan)
+    row, column = scan.spacing or (None, None)
+    return {
+        "case_number": scan.case_number,
+        "image_digest": scan.digest,
+        "quality": quality,
+        "quality_problems": problems,
+        "spacing_row_mm": row,
+        "spacing_column_mm": column,
+        "modality": scan.modality,
+        "notes": "; ".join(note.value for note in scan.notes),
+    }
+
+
+def _quality(scan: Scan) -> tuple[str, str]:
+    """Return the outcome of the quality check, and the names of what did not pass."""
+    return "", ""
+
+
+def _answer(prediction: Prediction) -> Row:
+    interval = prediction.interval
+    row: Row = {
+        "answer": prediction.answer,
+        "probability": prediction.probability,
+        "flagged": _yes(prediction.flagged),
+    }
+    row |= {f"probability_{label}": share for label, share in prediction.probabilities.items()}
+    if interval is not None:
+        row |= {
+            "interval_low": interval.low,
+            "interval_high": interval.high,
+            "interval_n": interval.n,
+            "interval_positives": interval.positives,
+        }
+    return row
+
+
+def _lesions(found: LesionResult) -> Row:
+    row: Row = {"lesions": found.total}
+    if not found.lesions:
+        return row
+    row["outline"] = _("AI outline, unconfirmed")
+    measured: Measurements = found.lesions[0].measurements
+    unit = measured.unit
+    row["largest_area_px"] = measured.area_pixels
+    if unit == "mm":
+        row["largest_area_mm2"] = measured.area
+    row |= {f"largest_{name}_{unit}": getattr(measured, name) for name in _LENGTHS}
+    row |= {f"largest_{name}": getattr(measured, name) for name in _RATIOS}
+    row["largest_touches_border"] = _yes(measured.touches_border)
+    return row
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        # Six decimals: what batches of another size may change lies behind them.
+        return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else repr(value)
+    return safe_cell(value)
