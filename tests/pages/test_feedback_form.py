@@ -294,9 +294,9 @@ def test_closing_a_scan_asks_before_unsent_work_is_lost(clinician: AppTest) -> N
     clinician.button(key="close-scan").click().run()
     clinician.button(key="close-discard").click().run()
     assert not clinician.exception
-    assert item.digest not in reading(clinician).scans
+    assert item.digest not in reading(clinician).entries
     clinician.button(key="close-scan").click().run()
-    assert not reading(clinician).scans, "it asked about a scan on which nothing was entered"
+    assert not reading(clinician).entries, "it asked about a scan on which nothing was entered"
 
 
 @pytest.mark.parametrize("work", ["drawn", "sent", "changed"])
@@ -313,7 +313,7 @@ def test_closing_asks_about_drawings_and_changes_but_not_about_what_is_saved(
         set_(read, "feedback", "confidence", 2)
     read.button(key="close-scan").click().run()
     assert not read.exception
-    assert (item.digest in reading(read).scans) is (work != "sent")
+    assert (item.digest in reading(read).entries) is (work != "sent")
 
 
 def test_an_outline_that_is_not_on_screen_cannot_be_accepted_nor_an_acceptance_hidden(
