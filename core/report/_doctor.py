@@ -6,7 +6,6 @@ from core.model import class_name
 from core.report._document import Section, Words, plain, strong
 from core.report._input import ReportInput
 from core.review import (
-    BiRads,
     CaseContext,
     Verdict,
     birads_name,
@@ -35,7 +34,7 @@ def doctor_section(given: ReportInput) -> Section:
         name="doctor",
         heading=_("Doctor’s reading"),
         place="side",
-        headline=_assessment(context.birads),
+        headline="" if context.birads is None else birads_name(context.birads),
         rows=tuple(rows),
         lines=lines,
     )
@@ -53,9 +52,9 @@ def case_section(given: ReportInput) -> Section | None:
     if context.laterality is not None:
         place.append(term_name(context.laterality))
     if context.clock is not None:
-        place.append(_("{hour} o’clock").format(hour=context.clock))
+        place.append(_("{n} o'clock").format(n=context.clock))
     if context.distance_mm is not None:
-        place.append(_("{mm} mm from the nipple").format(mm=f"{context.distance_mm:g}"))
+        place.append(_("{n} mm from the nipple").format(n=f"{context.distance_mm:g}"))
     if place:
         rows.append((_("Site"), plain(", ".join(place))))
     if not rows:
@@ -75,12 +74,6 @@ def words_section(given: ReportInput) -> Section | None:
     if not entered:
         return None
     return Section("words", _("In the doctor’s words"), "below", rows=entered)
-
-
-def _assessment(category: BiRads | None) -> str:
-    if category is None:
-        return ""
-    return f"BI-RADS {category}: {birads_name(category)}"
 
 
 def _lexicon(context: CaseContext) -> list[tuple[str, Words]]:

@@ -188,7 +188,7 @@ def _overridden(given: ReportInput) -> Section:
     if given.override_reason:
         lines.append(plain(_("Reason given: {reason}").format(reason=given.override_reason)))
     lines += [
-        plain(_("Done to the image: {words}").format(words=correction_words(correction)))
+        plain(_("Done to the image: {words}.").format(words=correction_words(correction)))
         for correction in given.scan.corrections
     ]
     return Section(

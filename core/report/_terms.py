@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.model import percent
+from core.model import apart
 from core.scan import Correction, Note
 from core.text import _
 
@@ -13,21 +13,22 @@ from core.text import _
 def correction_words(correction: Correction) -> str:
     """Say what one correction did."""
     values = dict(correction.values)
-    templates = {
-        "crop": _("Cropped to {width} × {height} px from ({left}, {top})."),
-        "panel": _("One panel of several: {width} × {height} px from ({left}, {top})."),
-        "rotate": _("Turned by {degrees}° clockwise."),
-        "contrast": _("Contrast changed: grey levels {low} to {high} spread, gamma {gamma}."),
-        "window": _("Another window: centre {centre}, width {width}."),
-    }
-    if correction.kind == "flip":
-        if values.get("axis") == "horizontal":
-            return _("Mirrored left to right.")
-        return _("Mirrored top to bottom.")
     numbers = {
         name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items()
     }
-    return templates[correction.kind].format(**numbers)
+    if correction.kind == "rotate":
+        turns = {90: _("turned right by 90°"), 270: _("turned left by 90°")}
+        return turns.get(int(values["degrees"]), _("turned by 180°"))
+    if correction.kind == "flip":
+        if values["axis"] == "horizontal":
+            return _("mirrored left to right")
+        return _("mirrored top to bottom")
+    return {
+        "crop": _("cropped to {width} × {height} px, from {left}, {top}"),
+        "panel": _("one picture kept: {width} × {height} px, from {left}, {top}"),
+        "contrast": _("contrast: black at {low}, white at {high}, gamma {gamma}"),
+        "window": _("window: level {centre}, width {width}"),
+    }[correction.kind].format(**numbers)
 
 
 def note_words(note: Note) -> str:
@@ -44,17 +45,17 @@ def note_words(note: Note) -> str:
 def check_name(name: str) -> str:
     """Return the name of a quality check; one we do not know keeps its own."""
     return {
-        "blank": _("blank picture"),
-        "resolution": _("resolution"),
-        "blur": _("sharpness"),
-        "contrast": _("contrast"),
-        "exposure": _("exposure"),
-        "clipped_black": _("clipped to black"),
-        "clipped_white": _("clipped to white"),
-        "colour": _("colour"),
-        "annotation": _("annotation"),
-        "borders": _("empty borders"),
-        "panels": _("pictures in one image"),
+        "blank": _("Blank image"),
+        "resolution": _("Resolution"),
+        "blur": _("Sharpness"),
+        "contrast": _("Contrast"),
+        "exposure": _("Brightness"),
+        "clipped_black": _("Cut off in black"),
+        "clipped_white": _("Cut off in white"),
+        "colour": _("Colour"),
+        "annotation": _("Text and calipers"),
+        "borders": _("Empty frame"),
+        "panels": _("Several pictures"),
     }.get(name, name.replace("_", " "))
 
 
@@ -73,11 +74,18 @@ def _check(check: Mapping[str, Any]) -> str:
     if value is None or threshold is None:
         return name
     unit = str(check.get("unit") or "")
+    shown, limit = _told_apart(float(value), float(threshold), unit)
+    words = _("{value}, below {limit}") if value < threshold else _("{value}, above {limit}")
+    return f"{name} ({words.format(value=shown, limit=limit)})"
+
+
+def _told_apart(value: float, threshold: float, unit: str) -> tuple[str, str]:
+    """Return both with as many decimals as it takes to see that they differ."""
     if unit == "share":
-        return f"{name} ({_beside(percent(value, 1), percent(threshold, 1))})"
-    suffix = {"px": " px", "grey levels": " " + _("grey levels")}.get(unit, "")
-    return f"{name} ({_beside(f'{value:.3g}{suffix}', f'{threshold:.3g}{suffix}')})"
-
-
-def _beside(value: str, threshold: str) -> str:
-    return _("{value}, threshold {threshold}").format(value=value, threshold=threshold)
+        return apart(value, threshold)
+    template = {"px": _("{n} px"), "grey levels": _("{n} grey levels")}.get(unit, "{n}")
+    for decimals in range(0 if unit in ("px", "grey levels", "pictures") else 2, 7):
+        pair = f"{value:.{decimals}f}", f"{threshold:.{decimals}f}"
+        if pair[0] != pair[1] or value == threshold:
+            break
+    return template.format(n=pair[0]), template.format(n=pair[1])

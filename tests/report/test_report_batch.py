@@ -67,7 +67,7 @@ def test_each_scan_has_its_answer_and_what_made_it() -> None:
     assert two["outline"] == ""
     assert two["reason"] == "The only image"
     assert three["quality"] == "fail"
-    assert three["quality_failed"].startswith("sharpness")
+    assert three["quality_failed"].startswith("Sharpness")
     assert four["reason"] == "The model is down."
     assert five["reason"] == "Not a format that is read here."
     assert five["image_digest"] == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,14 @@ ALWAYS = (
 )  # fmt: skip
 ENGLISH = (
     "Doctor’s reading", "malignant", "Biopsy", "4 · sure", "moderate suspicion of malignancy",
-    "irregular", "not parallel", "spiculated, indistinct", "hypoechoic", "shadowing",
-    "left, 2 o’clock, 35 mm from the nipple", "Not flagged as malignant",
+    "Irregular", "Not parallel", "Spiculated, Indistinct", "Hypoechoic", "Shadowing",
+    "Left, 2 o'clock, 35 mm from the nipple", "Not flagged as malignant",
     "Benign does not exclude cancer.", "The doctor rejected the AI result.",
     "The doctor’s label, malignant, is not the AI’s answer, benign.", "Wrong class",
-    "Read although a quality check failed: sharpness (0.11, threshold 0.25).",
-    "Quality check with a warning: contrast (31 grey levels, threshold 35 grey levels).",
-    "Cropped to 320 × 240 px from (11, 13).", "text is burned into the picture", "Frame 4 of 40",
+    "Read although a quality check failed: Sharpness (0.11, below 0.25).",
+    "Quality check with a warning: Contrast (31 grey levels, below 35 grey levels).",
+    "Done to the image: cropped to 320 × 240 px, from 11, 13.",
+    "text is burned into the picture", "Frame 4 of 40",
     "Outline: by the AI, accepted by the doctor.", "SYNTHETIC PHANTOM",
     "Decision support, not a medical device",
 )  # fmt: skip
@@ -58,7 +60,7 @@ def test_a_report_that_lacks_something_the_doctor_needs(language: str) -> None:
         document = make_report(given)
     printed = {
         "pdf": "".join(pages_of(to_pdf(document))),
-        "html": squeezed(to_html(document).decode()),
+        "html": squeezed(unescape(to_html(document).decode())),
     }
     needed = (*ALWAYS, given.scan.case_number, given.scan.digest)
     needed += ENGLISH if language == "en" else CHINESE
@@ -71,7 +73,7 @@ def test_a_report_that_lacks_something_the_doctor_needs(language: str) -> None:
 def test_no_word_of_the_content_is_lost_in_print(language: str) -> None:
     with use_language(language):
         document = make_report(full())
-    pdf, html = "".join(pages_of(to_pdf(document))), squeezed(to_html(document).decode())
+    pdf, html = "".join(pages_of(to_pdf(document))), squeezed(unescape(to_html(document).decode()))
     for section in document.sections:
         texts = [section.heading, section.headline, section.warning]
         texts += [run.text for line in (*section.lines, *section.notes) for run in line]
@@ -292,12 +294,18 @@ def test_a_frame_says_when_in_the_loop_it_was() -> None:
 @pytest.mark.parametrize(
     ("correction", "words"),
     [
-        (Correction.make("rotate", degrees=90), "Turned by 90° clockwise."),
-        (Correction.make("flip", axis="horizontal"), "Mirrored left to right."),
-        (Correction.make("flip", axis="vertical"), "Mirrored top to bottom."),
-        (Correction.make("panel", left=1, top=2, width=3, height=4), "One panel of several: 3 × 4"),
-        (Correction.make("contrast", low=20, high=200, gamma=0.8), "20 to 200 spread, gamma 0.8"),
-        (Correction.make("window", centre=1024.5, width=400, function="linear"), "centre 1024.5"),
+        (Correction.make("rotate", degrees=90), "turned right by 90°"),
+        (Correction.make("flip", axis="horizontal"), "mirrored left to right"),
+        (Correction.make("flip", axis="vertical"), "mirrored top to bottom"),
+        (Correction.make("panel", left=1, top=2, width=3, height=4), "one picture kept: 3 × 4"),
+        (
+            Correction.make("contrast", low=20, high=200, gamma=0.8),
+            "at 20, white at 200, gamma 0.8",
+        ),
+        (
+            Correction.make("window", centre=1024.5, width=400, function="linear"),
+            "level 1024.5, width",
+        ),
     ],
 )
 def test_what_was_done_to_the_image_is_told(correction: Correction, words: str) -> None:
@@ -333,3 +341,14 @@ def test_a_patient_who_is_one_is_not_called_a_phantom() -> None:
     scan = phantom(synthetic=False)
     assert "SYNTHETIC" not in make_report(full(scan=scan)).text()
     assert CONTEXT.pseudonym in make_report(full(scan=scan)).text()
+
+
+def test_a_check_that_barely_failed_is_not_shown_on_its_threshold() -> None:
+    values = [(0.2999, 0.3, "ratio"), (34.6, 35.0, "grey levels"), (0.12004, 0.12, "share")]
+    checks = [
+        {"name": "blur", "outcome": "warn", "value": value, "threshold": limit, "unit": unit}
+        for value, limit, unit in values
+    ]
+    text = make_report(full(quality={"checks": checks})).text()
+    for words in ("0.2999, below 0.3000", "34.6 grey levels, below 35.0", "12.004%, above 12.000%"):
+        assert words in text
