@@ -36,6 +36,8 @@ _JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 _GDCM = frozenset(
     {uid.JPEGLossless, uid.JPEGLosslessSV1, uid.JPEGLSLossless, uid.JPEGLSNearLossless}
 )
+#: Decoded by Huffman tables, whose decoders fill up what is missing.
+_HUFFMAN = _JPEG | {uid.JPEGLossless, uid.JPEGLosslessSV1}
 _JPEG_2000 = frozenset(
     {uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K}
 )
@@ -53,6 +55,17 @@ _HEADER = 2**16
 
 #: Frame headers of JPEG (T.81, table B.1) and JPEG-LS (T.87).
 _FRAME_HEADERS = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
+#: The processes each syntax has: sequential (not progressive), lossless, JPEG-LS.
+_PROCESSES = {
+    uid.JPEGBaseline8Bit: frozenset({0xC0, 0xC1}),
+    uid.JPEGExtended12Bit: frozenset({0xC0, 0xC1}),
+    uid.JPEGLossless: frozenset({0xC3}),
+    uid.JPEGLosslessSV1: frozenset({0xC3}),
+    uid.JPEGLSLossless: frozenset({0xF7}),
+    uid.JPEGLSNearLossless: frozenset({0xF7}),
+}
+#: Each goes over the image once more; there is one for each component at the most.
+_MOST_SCANS = 16
 
 Spans = tuple[tuple[tuple[int, int], ...], ...]
 
@@ -141,8 +154,25 @@ class Frames:
         frame = b"".join(self.data[start:end] for start, end in self.spans[index])
         if self.syntax != uid.RLELossless:
             self._check_size(frame)
+        if self.syntax not in _HUFFMAN:
+            return self._decoded(frame)
+        # Where some is missing in the middle, these decoders make the rest up and do not tell.
+        # They read on into other data only then.
+        end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
+        if end < 0:
+            raise corrupt()
+        found = self._decoded(frame)
+        # GDCM tells the log of bytes behind a whole image, each time: it is only asked where
+        # the image ends as what was made up does.
+        if self.syntax in _JPEG or _runs_out(found):
+            again = self._decoded(frame[:end] + AFTER_JPEG + frame[end:])
+            if not np.array_equal(found, again):
+                raise corrupt()
+        return found
+
+    def _decoded(self, frame: bytes) -> NDArray[np.integer]:
         if self.syntax in _JPEG:
-            return self._jpeg(frame)
+            return self._libjpeg(frame)
         # Codestreams are read by pixel whatever the header says of planes.
         options: dict[str, Any] = {"planar_configuration": 0}
         if self.syntax == uid.RLELossless:
@@ -180,19 +210,8 @@ class Frames:
             )
         return rgb_of_ybr(np.asarray(stored, np.uint8))
 
-    def _jpeg(self, frame: bytes) -> NDArray[np.integer]:
-        """Decode JPEG in eight bits as any viewer does, the colours as the codestream has them."""
-        end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
-        if end < 0:
-            raise corrupt()
-        pixels = self._libjpeg(frame)
-        # Where a fragment is missing, the decoder makes the rest up and does not tell. It reads
-        # on into other data only then.
-        if not np.array_equal(pixels, self._libjpeg(frame[:end] + AFTER_JPEG + frame[end:])):
-            raise corrupt()
-        return pixels
-
     def _libjpeg(self, frame: bytes) -> NDArray[np.integer]:
+        """Decode JPEG in eight bits as any viewer does, the colours as the codestream has them."""
         with JpegImagePlugin.JpegImageFile(io.BytesIO(frame)) as image:
             # libjpeg takes three components for YCbCr unless a mark says otherwise. The header
             # knows better where there is no mark: "YCbCr" then means, as stored.
@@ -205,8 +224,11 @@ class Frames:
 
     def _check_size(self, frame: bytes) -> None:
         """Compare the codestream's own size with the header's, before a decoder believes it."""
-        told = _jpeg_2000_size(frame) if self.syntax in _JPEG_2000 else _jpeg_size(frame)
-        if told is None:
+        if self.syntax in _JPEG_2000:
+            told = _jpeg_2000_size(frame)
+        else:
+            told = _jpeg_size(frame, _PROCESSES[self.syntax])
+        if told is None or frame.count(b"\xff\xda") > _MOST_SCANS:
             raise corrupt()
         rows, columns, components, precision = told
         layout = self.layout
@@ -216,6 +238,13 @@ class Frames:
             raise unread_syntax()
         if precision > layout.allocated:
             raise corrupt()
+
+
+def _runs_out(samples: NDArray[np.integer]) -> bool:
+    """Tell whether the last pixels differ by the same steps, as lossless JPEG fills a gap up."""
+    last = samples[-1, -4:].astype(np.int64) % 65536
+    steps = np.diff(last, axis=0) % (256 if samples.dtype.itemsize == 1 else 65536)
+    return bool(np.all(steps == steps[0]))
 
 
 def unread_syntax() -> UnsupportedFormat:
@@ -327,8 +356,14 @@ def _grouped(
     raise corrupt()
 
 
-def _jpeg_size(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and precision of a JPEG or JPEG-LS frame header."""
+def _jpeg_size(frame: bytes, read: frozenset[int]) -> tuple[int, int, int, int] | None:
+    """Return rows, columns, components and precision of a JPEG or JPEG-LS frame header.
+
+    Raises
+    ------
+    UnsupportedFormat
+        It is of another process than those to be read.
+    """
     position = 2
     if not frame.startswith(b"\xff\xd8"):
         return None
@@ -340,6 +375,8 @@ def _jpeg_size(frame: bytes) -> tuple[int, int, int, int] | None:
             position += 1
             continue
         if marker in _FRAME_HEADERS:
+            if marker not in read:
+                raise unread_syntax()
             precision, rows, columns, components = struct.unpack_from(">BHHB", frame, position + 4)
             return rows, columns, components, precision
         if marker == 0xDA:

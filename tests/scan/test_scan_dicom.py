@@ -11,6 +11,7 @@ from dicom_factory import SYNTAXES, deep_pixels, jpeg_frame, loop_pixels, make_d
 from dicom_samples import colour_pixels
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_voi_lut, convert_color_space
 
 from core.errors import CorruptFile, ScanError, TooManyPixels, UnsupportedFormat
@@ -373,6 +374,13 @@ def test_too_many_pixels_or_frames_are_refused_by_the_header() -> None:
             read(syntax=syntax, tags={"Rows": 60_000, "Columns": 60_000})
     with pytest.raises(TooManyPixels, match="frames"):
         read(tags={"NumberOfFrames": 10_001})
+
+
+def test_progressive_jpeg_is_not_read_as_sequential() -> None:
+    # DICOM retired it, and it can be made to go over an image any number of times.
+    frame = encapsulate([jpeg_frame(GREY, progressive=True)])
+    with pytest.raises(UnsupportedFormat, match="uncompressed"):
+        read(syntax="jpeg", tags={"PixelData": frame})
 
 
 def test_a_codestream_larger_than_its_header_says_is_not_decoded() -> None:
