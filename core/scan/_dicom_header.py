@@ -31,6 +31,8 @@ _FUNCTIONS: dict[str, WindowFunction] = {
     "LINEAR_EXACT": "linear_exact",
     "SIGMOID": "sigmoid",
 }
+#: No quantity is larger, and none so large overflows where it is scaled and windowed.
+_VAST = 1e30
 #: A file proposes a handful of windows.
 _MOST_WINDOWS = 20
 
@@ -189,7 +191,9 @@ def _rescale(item: Dataset, base: Look, signed: bool) -> Look:
     slope = number(item, "RescaleSlope") if holds(item, "RescaleSlope") else 1.0
     intercept = number(item, "RescaleIntercept") if holds(item, "RescaleIntercept") else 0.0
     # A scale that cannot be read would put wrong figures beside every pixel.
-    if slope is None or intercept is None or not 1e-30 < abs(slope) < 1e30:
+    if slope is None or intercept is None or not 1 / _VAST < abs(slope) < _VAST:
+        raise corrupt()
+    if abs(intercept) > _VAST:
         raise corrupt()
     unit = code(item, "RescaleType")
     return replace(
@@ -212,7 +216,8 @@ def _windows(item: Dataset) -> Iterator[Window]:
     pairs = zip(numbers(item, "WindowCenter"), numbers(item, "WindowWidth"), strict=False)
     for centre, width in tuple(pairs)[:_MOST_WINDOWS]:
         # C.11.2.1.2 demands at least 1 of LINEAR; scanners that write 0 mean "none".
-        if width >= (1.0 if function == "linear" else 1e-30):
+        least = 1.0 if function == "linear" else 1 / _VAST
+        if least <= width <= _VAST and abs(centre) <= _VAST:
             yield Window(centre, width, function)
 
 
