@@ -50,6 +50,9 @@ _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MOST_FRAGMENTS = 1_000_000
 #: JPEG and JPEG-LS, a bare JPEG 2000 codestream, and the box a wrapped one begins with.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
+#: That box, whole (T.800 I.5.1), and how many others may follow before the codestream.
+_WRAPPED = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+_MOST_BOXES = 100
 #: How far into a frame its size is looked for; what stands before it is small.
 _HEADER = 2**16
 
@@ -387,8 +390,19 @@ def _jpeg_size(frame: bytes, read: frozenset[int]) -> tuple[int, int, int, int] 
 
 def _jpeg_2000_size(frame: bytes) -> tuple[int, int, int, int] | None:
     """Return rows, columns, components and precision of a JPEG 2000 codestream (T.800 A.5.1)."""
-    start = frame.find(b"\xff\x4f\xff\x51", 0, _HEADER)
-    if start < 0 or start + 43 > len(frame):
+    start = 0
+    if frame.startswith(_WRAPPED):
+        # Boxes up to the codestream (T.800 I.4). One of no length would keep pydicom for ever.
+        start = len(_WRAPPED)
+        for _box in range(_MOST_BOXES):
+            length, kind = struct.unpack_from(">I4s", frame, start)
+            if kind == b"jp2c":
+                start += 8
+                break
+            if length < 8:
+                return None
+            start += length
+    if not frame.startswith(b"\xff\x4f\xff\x51", start) or start + 43 > len(frame):
         return None
     right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
     components, depth = struct.unpack_from(">HB", frame, start + 40)
