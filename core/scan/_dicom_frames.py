@@ -28,6 +28,7 @@ from core.errors import UnsupportedFormat
 from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
+from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, unread_syntax
 from core.scan._formats import corrupt
 from core.scan._jpeg import AFTER_JPEG
 from core.text import _
@@ -50,14 +51,6 @@ _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MOST_FRAGMENTS = 1_000_000
 #: JPEG and JPEG-LS, a bare JPEG 2000 codestream, and the box a wrapped one begins with.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
-#: That box, whole (T.800 I.5.1), and how many others may follow before the codestream.
-_WRAPPED = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
-_MOST_BOXES = 100
-#: How far into a frame its size is looked for; what stands before it is small.
-_HEADER = 2**16
-
-#: Frame headers of JPEG (T.81, table B.1) and JPEG-LS (T.87).
-_FRAME_HEADERS = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 #: The processes each syntax has: sequential (not progressive), lossless, JPEG-LS.
 _PROCESSES = {
     uid.JPEGBaseline8Bit: frozenset({0xC0, 0xC1}),
@@ -228,9 +221,9 @@ class Frames:
     def _check_size(self, frame: bytes) -> None:
         """Compare the codestream's own size with the header's, before a decoder believes it."""
         if self.syntax in _JPEG_2000:
-            told = _jpeg_2000_size(frame)
+            told = jpeg_2000_size(frame)
         else:
-            told = _jpeg_size(frame, _PROCESSES[self.syntax])
+            told = jpeg_size(frame, _PROCESSES[self.syntax])
         if told is None or frame.count(b"\xff\xda") > _MOST_SCANS:
             raise corrupt()
         rows, columns, components, precision = told
@@ -248,13 +241,6 @@ def _runs_out(samples: NDArray[np.integer]) -> bool:
     last = samples[-1, -4:].astype(np.int64) % 65536
     steps = np.diff(last, axis=0) % (256 if samples.dtype.itemsize == 1 else 65536)
     return bool(np.all(steps == steps[0]))
-
-
-def unread_syntax() -> UnsupportedFormat:
-    """Return the error for a compression that is not read."""
-    return UnsupportedFormat(
-        _("This DICOM image is compressed in a way that is not read here. Export it uncompressed.")
-    )
 
 
 def frames_of(
@@ -357,53 +343,3 @@ def _grouped(
             ends = [*starts[1:], len(fragments)]
             return tuple(fragments[a:b] for a, b in zip(starts, ends, strict=True))
     raise corrupt()
-
-
-def _jpeg_size(frame: bytes, read: frozenset[int]) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and precision of a JPEG or JPEG-LS frame header.
-
-    Raises
-    ------
-    UnsupportedFormat
-        It is of another process than those to be read.
-    """
-    position = 2
-    if not frame.startswith(b"\xff\xd8"):
-        return None
-    while position + 10 <= min(len(frame), _HEADER):
-        if frame[position] != 0xFF:
-            return None
-        marker = frame[position + 1]
-        if marker == 0xFF:  # any marker may be padded (T.81 B.1.1.2)
-            position += 1
-            continue
-        if marker in _FRAME_HEADERS:
-            if marker not in read:
-                raise unread_syntax()
-            precision, rows, columns, components = struct.unpack_from(">BHHB", frame, position + 4)
-            return rows, columns, components, precision
-        if marker == 0xDA:
-            return None
-        position += 2 + int(struct.unpack_from(">H", frame, position + 2)[0])
-    return None
-
-
-def _jpeg_2000_size(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and precision of a JPEG 2000 codestream (T.800 A.5.1)."""
-    start = 0
-    if frame.startswith(_WRAPPED):
-        # Boxes up to the codestream (T.800 I.4). One of no length would keep pydicom for ever.
-        start = len(_WRAPPED)
-        for _box in range(_MOST_BOXES):
-            length, kind = struct.unpack_from(">I4s", frame, start)
-            if kind == b"jp2c":
-                start += 8
-                break
-            if length < 8:
-                return None
-            start += length
-    if not frame.startswith(b"\xff\x4f\xff\x51", start) or start + 43 > len(frame):
-        return None
-    right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
-    components, depth = struct.unpack_from(">HB", frame, start + 40)
-    return bottom - top, right - left, components, (depth & 0x7F) + 1
