@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import bundle_factory
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
-
-HERE = Path(__file__).parent
-import bundle_factory
 from loop_factory import phantom_loop
+from streamlit.testing.v1 import AppTest
 
 from core.jobs import JobStatus, shared_runner
 from core.model import FrameCurve, FramePoint, OperatingPoint, Predictor, read_frames
@@ -24,7 +22,7 @@ from core.ui import service
 from core.ui.frame_curve import about, curve_figure, describe, progress_text
 from core.ui.loop_panel import clicked_frame
 
-APP = str(HERE / "loop_panel_app.py")
+APP = str(Path(__file__).with_name("loop_panel_app.py"))
 
 
 @pytest.fixture(scope="module")
