@@ -251,9 +251,10 @@ def test_an_incomplete_form_is_not_said_to_be_saved_because_an_earlier_one_was(
 
 def test_a_form_whose_receipt_was_lost_can_still_be_changed_and_sent(read: AppTest) -> None:
     fill(read)
-    item, clinician = shown(read), demo_people()[0]
+    entry, item, clinician = reading(read).entry, shown(read), demo_people()[0]
+    assert entry is not None
     # It was written, but the connection broke before anybody heard of it.
-    submit_feedback(service.store(), clinician, _feedback(item))
+    submit_feedback(service.store(), clinician, _feedback(entry, item))
     set_(read, "feedback", "comment", "changed, because it looked unsent")
     for _ in range(2):
         send(read)
