@@ -83,7 +83,7 @@ class JpegFile:
         return pixels
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+def walk_jpeg(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yield (marker, segment start, body start, end) of each segment up to the end mark.
 
     The end of a scan (SOS) takes in its compressed data.
@@ -122,7 +122,7 @@ def _essence(data: bytes) -> tuple[bytes, int]:
     kept = [data[:2]]
     exif: bytes | None = None
     frames = scans = 0
-    for marker, start, body, end in _walk(data):
+    for marker, start, body, end in walk_jpeg(data):
         frames += marker in _FRAMES
         scans += marker == _SOS
         if frames > 1 or scans > _MOST_SCANS or (marker == _SOS and not frames):
@@ -144,7 +144,7 @@ def _matches(data: bytes) -> bool:
 
 
 def _open(data: bytes) -> JpegFile:
-    for marker, _start, body, end in _walk(data):
+    for marker, _start, body, end in walk_jpeg(data):
         if marker == _SOS:
             break
         if marker not in _FRAMES:
