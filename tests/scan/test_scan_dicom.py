@@ -204,6 +204,14 @@ def test_a_table_of_values_is_looked_up() -> None:
     assert (scan.depth.slope, scan.depth.intercept) == (1, 0)
 
 
+def test_a_table_that_begins_below_zero_is_looked_up_from_there() -> None:
+    stored = (deep_pixels().astype(np.int32) - 2048).astype(np.int16)
+    entries = np.arange(4096, dtype=np.uint16) * 7
+    item = table_item(65536 - 2048, 16, entries)  # as unsigned, as many write it
+    scan = read(stored, tags={"ModalityLUTSequence": [item]})
+    np.testing.assert_array_equal(scan.depth.values, entries[stored.astype(int) + 2048])
+
+
 def test_a_table_of_greys_makes_the_pixels_and_a_window_goes_before_it() -> None:
     stored = deep_pixels()
     entries = (np.linspace(0, 1, 3000) ** 2 * 1023).astype(np.uint16)
