@@ -28,7 +28,7 @@ from core.errors import UnsupportedFormat
 from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
-from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, unread_syntax
+from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, lossless_essence, unread_syntax
 from core.scan._formats import corrupt
 from core.scan._jpeg import AFTER_JPEG
 from core.text import _
@@ -157,6 +157,9 @@ class Frames:
         end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
         if end < 0:
             raise corrupt()
+        if self.syntax not in _JPEG:
+            frame = lossless_essence(frame, self.layout.samples)
+            end = len(frame) - 2
         found = self._decoded(frame)
         # GDCM tells the log of bytes behind a whole image, each time: it is only asked where
         # the image ends as what was made up does.
@@ -171,6 +174,9 @@ class Frames:
             return self._libjpeg(frame)
         # Codestreams are read by pixel whatever the header says of planes.
         options: dict[str, Any] = {"planar_configuration": 0}
+        lossless = self.syntax in _HUFFMAN
+        if lossless and self.layout.samples == 3:
+            options["photometric_interpretation"] = "RGB"  # as the mark says: as stored
         if self.syntax == uid.RLELossless:
             # What pydicom makes of unused bits ignores where the used ones lie.
             options["correct_unused_bits"] = False
@@ -183,7 +189,8 @@ class Frames:
         )
         if self.syntax == uid.RLELossless:
             stored = self._used_bits(stored)
-        return self._coloured(stored, str(properties["photometric_interpretation"]))
+        named = self.layout.photometric if lossless else properties["photometric_interpretation"]
+        return self._coloured(stored, str(named))
 
     def _used_bits(self, stored: NDArray[np.integer]) -> NDArray[np.integer]:
         """Keep the stored bits of every word and spread the sign; others may be an old overlay."""
