@@ -27,7 +27,7 @@ from core.ui.viewer_events import (
     regions_from,
     window_from,
 )
-from core.ui.viewer_texts import keys_help, measure_text, texts
+from core.ui.viewer_texts import keys_help, texts
 
 _LOADER = """
 const loads = new Map();
