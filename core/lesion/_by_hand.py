@@ -86,9 +86,10 @@ class HandMeasure:
                 axes=tuple(float(axis) for axis in stored["axes"]),
                 no_mm=stored["no_mm"],
             )
+            whole = (len(made.points), len(made.axes)) == (_POINTS[made.kind], _AXES[made.kind])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError("This is no stored measurement.") from error
-        if len(made.points) != _POINTS.get(made.kind) or len(made.axes) != _AXES[made.kind]:
+        if not whole:
             raise ValueError("This is no stored measurement.")
         return made
 
@@ -219,7 +220,7 @@ def _second_end(a: Point, b: Point, c: Sequence[float], width: int, height: int)
 
 
 def _middle(a: Point, b: Point) -> NDArray[np.float64]:
-    return (np.array(a) + np.array(b)) / 2
+    return np.array([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2])
 
 
 def _halves(points: Sequence[Point]) -> NDArray[np.float64]:
@@ -247,4 +248,5 @@ def _inside(point: Sequence[float], width: int, height: int) -> Point:
 
 
 def _rounded(point: Sequence[float] | NDArray[np.float64]) -> Point:
-    return round(float(point[0]), 2), round(float(point[1]), 2)
+    # Adding 0.0 turns -0.0 into 0.0.
+    return round(float(point[0]), 2) + 0.0, round(float(point[1]), 2) + 0.0
