@@ -9,7 +9,13 @@ Public surface: :func:`find_lesions`, :func:`find_heat_regions`, :func:`lesion_f
 ellipses, and the exports.
 """
 
-from core.lesion._by_hand import HandKind, HandMeasure, NoMillimetres, measure_by_hand, measure_within
+from core.lesion._by_hand import (
+    HandKind,
+    HandMeasure,
+    NoMillimetres,
+    measure_by_hand,
+    measure_within,
+)
 from core.lesion._controls import (
     CHOICES,
     PRESETS,

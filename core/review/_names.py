@@ -1,12 +1,14 @@
-"""The names of verdicts, origins and lexicon terms, the same on the page and in a report."""
+"""Verdicts, origins, places and lexicon terms in words: the same on the page and in a report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from core.review._choices import Origin, Problem, Verdict
 from core.review._context import (
     BiRads,
+    CaseContext,
     EchoPattern,
     Laterality,
     LesionMargin,
@@ -89,9 +91,9 @@ def term_name(term: StrEnum) -> str:
 
 
 def birads_name(category: BiRads) -> str:
-    """Return what an assessment category means (ACR BI-RADS Atlas, 5th edition)."""
-    return {
-        BiRads.INCOMPLETE: _("incomplete, needs more imaging"),
+    """Return an assessment category with what it means (ACR BI-RADS Atlas, 5th edition)."""
+    meaning = {
+        BiRads.INCOMPLETE: _("incomplete, need additional imaging evaluation"),
         BiRads.NEGATIVE: _("negative"),
         BiRads.BENIGN: _("benign"),
         BiRads.PROBABLY_BENIGN: _("probably benign"),
@@ -99,5 +101,50 @@ def birads_name(category: BiRads) -> str:
         BiRads.MODERATE_SUSPICION: _("moderate suspicion of malignancy"),
         BiRads.HIGH_SUSPICION: _("high suspicion of malignancy"),
         BiRads.HIGHLY_SUGGESTIVE: _("highly suggestive of malignancy"),
-        BiRads.PROVEN: _("known, biopsy-proven malignancy"),
+        BiRads.PROVEN: _("known biopsy-proven malignancy"),
     }[category]
+    return f"BI-RADS {category}: {meaning}"
+
+
+def field_name(name: str) -> str:
+    """Return what a lexicon field of :class:`CaseContext` is called."""
+    return {
+        "shape": _("Shape"),
+        "orientation": _("Orientation"),
+        "margins": _("Margin"),
+        "echo_pattern": _("Echo pattern"),
+        "posterior": _("Posterior features"),
+    }[name]
+
+
+def lexicon_terms(context: CaseContext) -> list[tuple[str, str]]:
+    """Return the lexicon fields that were filled in and their terms, in the lexicon's order."""
+    found: dict[str, Sequence[StrEnum | None]] = {
+        "shape": [context.shape],
+        "orientation": [context.orientation],
+        "margins": context.margins,
+        "echo_pattern": [context.echo_pattern],
+        "posterior": [context.posterior],
+    }
+    named = {
+        field: [term_name(term) for term in terms if term is not None]
+        for field, terms in found.items()
+    }
+    return [(field_name(field), ", ".join(names)) for field, names in named.items() if names]
+
+
+def clock_name(hour: int) -> str:
+    """Return a position on the clock face."""
+    return _("{n} o’clock").format(n=hour)
+
+
+def place_name(laterality: Laterality | None, clock: int | None, distance: float | None) -> str:
+    """Return where a lesion lies, as far as it was given; ``distance`` is in mm."""
+    parts = []
+    if laterality is not None:
+        parts.append(term_name(laterality))
+    if clock is not None:
+        parts.append(clock_name(clock))
+    if distance is not None:
+        parts.append(_("{n} mm from the nipple").format(n=f"{distance:g}"))
+    return ", ".join(parts)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from core.lesion import HandMeasure
+from core.lesion import HandMeasure, measure_text
 from core.text import _
 from core.ui.figure import MAX_REGIONS, Figure, Region, encode, read_region
 from core.ui.figure_parts import MAX_MEASURES, measures_data
