@@ -46,7 +46,11 @@ def place_title(
 def lexicon_lines(context: CaseContext) -> list[str]:
     """Return the doctor's assessment and terms, each with what it is about."""
     assessment = [] if context.birads is None else [birads_name(context.birads)]
-    return [*assessment, *(f"{name}: {terms}" for name, terms in lexicon_terms(context))]
+    lines = [
+        _("{name}: {terms}").format(name=name, terms=terms)
+        for name, terms in lexicon_terms(context)
+    ]
+    return [*assessment, *lines]
 
 
 def suggestion_text(item: Suggestion) -> str:
