@@ -44,6 +44,11 @@ def number_title(prediction: Prediction) -> str:
     return words.format(label=class_name(prediction.positive))
 
 
+def no_scan() -> str:
+    """Say that an image shows signs of being no scan of the kind a model was made for."""
+    return _("Hardly a breast ultrasound image")
+
+
 def no_interval() -> str:
     """Say why an image that fails a quality check gets no interval."""
     return _("No interval is given: no validation scan was like this.")
@@ -58,7 +63,7 @@ def answer_title(prediction: Prediction, failed: Collection[str] = ()) -> str:
         The quality checks that the image fails.
     """
     if hardly_a_scan(failed):
-        return _("Hardly a breast ultrasound image")
+        return no_scan()
     return flag_words(prediction.positive, flagged=prediction.flagged)
 
 
@@ -69,6 +74,13 @@ def point_name(name: str) -> str:
         "sensitivity-95": _("95% sensitivity"),
         "specificity-95": _("95% specificity"),
     }.get(name, name)
+
+
+def flags_from(threshold: str, name: str) -> str:
+    """Say from which probability on an operating point flags; ``threshold`` is written out."""
+    return _("Flags from {threshold} (“{point}”)").format(
+        threshold=threshold, point=point_name(name)
+    )
 
 
 def point_figures(point: OperatingPoint, positive: str) -> str:

@@ -10,10 +10,10 @@ from core.model import (
     answer_title,
     class_name,
     evidence,
+    flags_from,
     not_excluded,
     number_title,
     point_figures,
-    point_name,
 )
 from core.report._doctor import case_section, doctor_section, words_section
 from core.report._document import (
@@ -148,9 +148,7 @@ def _classes(prediction: Prediction) -> str:
 
 def _operating_point(prediction: Prediction, threshold: str) -> str:
     point = prediction.operating_point
-    words = _("Flags from {threshold} (“{point}”)").format(
-        threshold=threshold, point=point_name(point.name)
-    )
+    words = flags_from(threshold, point.name)
     if point.n:
         words += ": " + point_figures(point, class_name(prediction.positive))
         words += f" (n = {point.n})"

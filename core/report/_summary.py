@@ -22,7 +22,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
-from core.model import flag_words, no_interval, not_excluded, point_name
+from core.model import flag_words, flags_from, no_interval, no_scan, not_excluded
 from core.report import _fonts
 from core.report._batch import BatchRow, BatchState, counts
 from core.report._document import Words, plain, strong
@@ -154,7 +154,7 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
     if row.failed:
         lines.insert(0, strong(untested_words(row.failed)))
         if hardly_a_scan(row.failed):
-            lines.insert(0, strong(_("Hardly a breast ultrasound image")))
+            lines.insert(0, strong(no_scan()))
         lines.append(plain(no_interval()))
     elif row.low is not None and row.high is not None:
         lines.append(
@@ -186,10 +186,7 @@ def _notes(rows: Sequence[BatchRow]) -> list[Words]:
             task=task, version=version, digest=digest
         )
         if threshold is not None:
-            words += " " + _("Flags from {threshold} (“{point}”)").format(
-                threshold=percent(threshold), point=point_name(point)
-            )
-            words += "."
+            words += f" {flags_from(percent(threshold), point)}."
         if prevalence is None:
             words += " " + _("The prevalence this number holds for is not known.")
         else:

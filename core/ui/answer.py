@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.model import Prediction, evidence, not_excluded, number_title, point_figures
+from core.model import (
+    Prediction,
+    evidence,
+    flags_from,
+    not_excluded,
+    number_title,
+    point_figures,
+)
 from core.scan import QualityReport, Scan, hardly_a_scan, untested_words
 from core.text import _
 from core.ui.picture import named_case
-from core.ui.wording import answer_title, apart, class_name, percent, point_name
+from core.ui.wording import answer_title, apart, class_name, percent
 
 
 def show_answer(
@@ -49,9 +56,7 @@ def show_answer(
             st.progress(min(max(share, 0.0), 1.0), f"{class_name(label)} · {percent(share)}")
         point = prediction.operating_point
         st.caption(
-            _("Flags from {threshold} (“{point}”)").format(
-                threshold=threshold, point=point_name(point.name)
-            )
+            flags_from(threshold, point.name)
             + (": " + point_figures(point, positive) if point.n else "")
             + f". {prediction.task} {prediction.version}. "
             + _("It answers to any picture: whether this is a breast ultrasound is not checked.")
