@@ -80,13 +80,13 @@ def make_parser() -> argparse.ArgumentParser:
     learning.add_evaluate_arguments(evaluate)
     evaluate.set_defaults(run=learning.run_evaluate)
 
-    from core.score import commands as scoring
+    from core.score.commands import add_score_arguments, run_score
 
     score = _command(
         commands, "score", _("read the scans of folders and archives into a table (CSV)")
     )
-    scoring.add_score_arguments(score)
-    score.set_defaults(run=scoring.run_score)
+    add_score_arguments(score)
+    score.set_defaults(run=run_score)
 
     migrate = _command(
         commands, "migrate", _("bring the database up to date, as the app does when it starts")

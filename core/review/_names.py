@@ -64,46 +64,45 @@ def confidence_name(step: int) -> str:
 def term_name(term: StrEnum) -> str:
     """Return the name of a side or of a lexicon term (ACR BI-RADS Atlas, 5th edition)."""
     names: dict[StrEnum, str] = {
-        Laterality.LEFT: _("left"),
-        Laterality.RIGHT: _("right"),
-        LesionShape.OVAL: _("oval"),
-        LesionShape.ROUND: _("round"),
-        LesionShape.IRREGULAR: _("irregular"),
-        LesionOrientation.PARALLEL: _("parallel"),
-        LesionOrientation.NOT_PARALLEL: _("not parallel"),
-        LesionMargin.CIRCUMSCRIBED: _("circumscribed"),
-        LesionMargin.INDISTINCT: _("indistinct"),
-        LesionMargin.ANGULAR: _("angular"),
-        LesionMargin.MICROLOBULATED: _("microlobulated"),
-        LesionMargin.SPICULATED: _("spiculated"),
-        EchoPattern.ANECHOIC: _("anechoic"),
-        EchoPattern.HYPERECHOIC: _("hyperechoic"),
-        EchoPattern.COMPLEX: _("complex cystic and solid"),
-        EchoPattern.HYPOECHOIC: _("hypoechoic"),
-        EchoPattern.ISOECHOIC: _("isoechoic"),
-        EchoPattern.HETEROGENEOUS: _("heterogeneous"),
-        PosteriorFeatures.NONE: _("no posterior features"),
-        PosteriorFeatures.ENHANCEMENT: _("enhancement"),
-        PosteriorFeatures.SHADOWING: _("shadowing"),
-        PosteriorFeatures.COMBINED: _("combined pattern"),
+        Laterality.LEFT: _("Left"),
+        Laterality.RIGHT: _("Right"),
+        LesionShape.OVAL: _("Oval"),
+        LesionShape.ROUND: _("Round"),
+        LesionShape.IRREGULAR: _("Irregular"),
+        LesionOrientation.PARALLEL: _("Parallel"),
+        LesionOrientation.NOT_PARALLEL: _("Not parallel"),
+        LesionMargin.CIRCUMSCRIBED: _("Circumscribed"),
+        LesionMargin.INDISTINCT: _("Indistinct"),
+        LesionMargin.ANGULAR: _("Angular"),
+        LesionMargin.MICROLOBULATED: _("Microlobulated"),
+        LesionMargin.SPICULATED: _("Spiculated"),
+        EchoPattern.ANECHOIC: _("Anechoic"),
+        EchoPattern.HYPERECHOIC: _("Hyperechoic"),
+        EchoPattern.COMPLEX: _("Complex cystic and solid"),
+        EchoPattern.HYPOECHOIC: _("Hypoechoic"),
+        EchoPattern.ISOECHOIC: _("Isoechoic"),
+        EchoPattern.HETEROGENEOUS: _("Heterogeneous"),
+        PosteriorFeatures.NONE: _("No posterior features"),
+        PosteriorFeatures.ENHANCEMENT: _("Enhancement"),
+        PosteriorFeatures.SHADOWING: _("Shadowing"),
+        PosteriorFeatures.COMBINED: _("Combined pattern"),
     }
     return names[term]
 
 
 def birads_name(category: BiRads) -> str:
-    """Return an assessment category with what it means (ACR BI-RADS Atlas, 5th edition)."""
-    meaning = {
-        BiRads.INCOMPLETE: _("incomplete, need additional imaging evaluation"),
-        BiRads.NEGATIVE: _("negative"),
-        BiRads.BENIGN: _("benign"),
-        BiRads.PROBABLY_BENIGN: _("probably benign"),
-        BiRads.LOW_SUSPICION: _("low suspicion of malignancy"),
-        BiRads.MODERATE_SUSPICION: _("moderate suspicion of malignancy"),
-        BiRads.HIGH_SUSPICION: _("high suspicion of malignancy"),
-        BiRads.HIGHLY_SUGGESTIVE: _("highly suggestive of malignancy"),
-        BiRads.PROVEN: _("known biopsy-proven malignancy"),
+    """Return a BI-RADS category with what it means (ACR BI-RADS Atlas, 5th edition)."""
+    return {
+        BiRads.INCOMPLETE: _("BI-RADS 0: incomplete, need additional imaging evaluation"),
+        BiRads.NEGATIVE: _("BI-RADS 1: negative"),
+        BiRads.BENIGN: _("BI-RADS 2: benign"),
+        BiRads.PROBABLY_BENIGN: _("BI-RADS 3: probably benign"),
+        BiRads.LOW_SUSPICION: _("BI-RADS 4A: low suspicion of malignancy"),
+        BiRads.MODERATE_SUSPICION: _("BI-RADS 4B: moderate suspicion of malignancy"),
+        BiRads.HIGH_SUSPICION: _("BI-RADS 4C: high suspicion of malignancy"),
+        BiRads.HIGHLY_SUGGESTIVE: _("BI-RADS 5: highly suggestive of malignancy"),
+        BiRads.PROVEN: _("BI-RADS 6: known biopsy-proven malignancy"),
     }[category]
-    return f"BI-RADS {category}: {meaning}"
 
 
 def field_name(name: str) -> str:
@@ -135,10 +134,12 @@ def lexicon_terms(context: CaseContext) -> list[tuple[str, str]]:
 
 def clock_name(hour: int) -> str:
     """Return a position on the clock face."""
-    return _("{n} o’clock").format(n=hour)
+    return _("{n} o'clock").format(n=hour)
 
 
-def place_name(laterality: Laterality | None, clock: int | None, distance: float | None) -> str:
+def place_name(
+    laterality: Laterality | None, clock: int | None, distance: float | None = None
+) -> str:
     """Return where a lesion lies, as far as it was given; ``distance`` is in mm."""
     parts = []
     if laterality is not None:

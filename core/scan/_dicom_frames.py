@@ -28,6 +28,7 @@ from core.errors import UnsupportedFormat
 from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
+from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, unread_syntax
 from core.scan._formats import corrupt
 from core.scan._jpeg import AFTER_JPEG
 from core.text import _
@@ -36,6 +37,8 @@ _JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 _GDCM = frozenset(
     {uid.JPEGLossless, uid.JPEGLosslessSV1, uid.JPEGLSLossless, uid.JPEGLSNearLossless}
 )
+#: Decoded by Huffman tables, whose decoders fill up what is missing.
+_HUFFMAN = _JPEG | {uid.JPEGLossless, uid.JPEGLosslessSV1}
 _JPEG_2000 = frozenset(
     {uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K}
 )
@@ -48,11 +51,17 @@ _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MOST_FRAGMENTS = 1_000_000
 #: JPEG and JPEG-LS, a bare JPEG 2000 codestream, and the box a wrapped one begins with.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
-#: How far into a frame its size is looked for; what stands before it is small.
-_HEADER = 2**16
-
-#: Frame headers of JPEG (T.81, table B.1) and JPEG-LS (T.87).
-_FRAME_HEADERS = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
+#: The processes each syntax has: sequential (not progressive), lossless, JPEG-LS.
+_PROCESSES = {
+    uid.JPEGBaseline8Bit: frozenset({0xC0, 0xC1}),
+    uid.JPEGExtended12Bit: frozenset({0xC0, 0xC1}),
+    uid.JPEGLossless: frozenset({0xC3}),
+    uid.JPEGLosslessSV1: frozenset({0xC3}),
+    uid.JPEGLSLossless: frozenset({0xF7}),
+    uid.JPEGLSNearLossless: frozenset({0xF7}),
+}
+#: Each goes over the image once more; there is one for each component at the most.
+_MOST_SCANS = 16
 
 Spans = tuple[tuple[tuple[int, int], ...], ...]
 
@@ -141,8 +150,25 @@ class Frames:
         frame = b"".join(self.data[start:end] for start, end in self.spans[index])
         if self.syntax != uid.RLELossless:
             self._check_size(frame)
+        if self.syntax not in _HUFFMAN:
+            return self._decoded(frame)
+        # Where some is missing in the middle, these decoders make the rest up and do not tell.
+        # They read on into other data only then.
+        end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
+        if end < 0:
+            raise corrupt()
+        found = self._decoded(frame)
+        # GDCM tells the log of bytes behind a whole image, each time: it is only asked where
+        # the image ends as what was made up does.
+        if self.syntax in _JPEG or _runs_out(found):
+            again = self._decoded(frame[:end] + AFTER_JPEG + frame[end:])
+            if not np.array_equal(found, again):
+                raise corrupt()
+        return found
+
+    def _decoded(self, frame: bytes) -> NDArray[np.integer]:
         if self.syntax in _JPEG:
-            return self._jpeg(frame)
+            return self._libjpeg(frame)
         # Codestreams are read by pixel whatever the header says of planes.
         options: dict[str, Any] = {"planar_configuration": 0}
         if self.syntax == uid.RLELossless:
@@ -180,19 +206,8 @@ class Frames:
             )
         return rgb_of_ybr(np.asarray(stored, np.uint8))
 
-    def _jpeg(self, frame: bytes) -> NDArray[np.integer]:
-        """Decode JPEG in eight bits as any viewer does, the colours as the codestream has them."""
-        end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
-        if end < 0:
-            raise corrupt()
-        pixels = self._libjpeg(frame)
-        # Where a fragment is missing, the decoder makes the rest up and does not tell. It reads
-        # on into other data only then.
-        if not np.array_equal(pixels, self._libjpeg(frame[:end] + AFTER_JPEG + frame[end:])):
-            raise corrupt()
-        return pixels
-
     def _libjpeg(self, frame: bytes) -> NDArray[np.integer]:
+        """Decode JPEG in eight bits as any viewer does, the colours as the codestream has them."""
         with JpegImagePlugin.JpegImageFile(io.BytesIO(frame)) as image:
             # libjpeg takes three components for YCbCr unless a mark says otherwise. The header
             # knows better where there is no mark: "YCbCr" then means, as stored.
@@ -205,8 +220,11 @@ class Frames:
 
     def _check_size(self, frame: bytes) -> None:
         """Compare the codestream's own size with the header's, before a decoder believes it."""
-        told = _jpeg_2000_size(frame) if self.syntax in _JPEG_2000 else _jpeg_size(frame)
-        if told is None:
+        if self.syntax in _JPEG_2000:
+            told = jpeg_2000_size(frame)
+        else:
+            told = jpeg_size(frame, _PROCESSES[self.syntax])
+        if told is None or frame.count(b"\xff\xda") > _MOST_SCANS:
             raise corrupt()
         rows, columns, components, precision = told
         layout = self.layout
@@ -218,11 +236,11 @@ class Frames:
             raise corrupt()
 
 
-def unread_syntax() -> UnsupportedFormat:
-    """Return the error for a compression that is not read."""
-    return UnsupportedFormat(
-        _("This DICOM image is compressed in a way that is not read here. Export it uncompressed.")
-    )
+def _runs_out(samples: NDArray[np.integer]) -> bool:
+    """Tell whether the last pixels differ by the same steps, as lossless JPEG fills a gap up."""
+    last = samples[-1, -4:].astype(np.int64) % 65536
+    steps = np.diff(last, axis=0) % (256 if samples.dtype.itemsize == 1 else 65536)
+    return bool(np.all(steps == steps[0]))
 
 
 def frames_of(
@@ -325,34 +343,3 @@ def _grouped(
             ends = [*starts[1:], len(fragments)]
             return tuple(fragments[a:b] for a, b in zip(starts, ends, strict=True))
     raise corrupt()
-
-
-def _jpeg_size(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and precision of a JPEG or JPEG-LS frame header."""
-    position = 2
-    if not frame.startswith(b"\xff\xd8"):
-        return None
-    while position + 10 <= min(len(frame), _HEADER):
-        if frame[position] != 0xFF:
-            return None
-        marker = frame[position + 1]
-        if marker == 0xFF:  # any marker may be padded (T.81 B.1.1.2)
-            position += 1
-            continue
-        if marker in _FRAME_HEADERS:
-            precision, rows, columns, components = struct.unpack_from(">BHHB", frame, position + 4)
-            return rows, columns, components, precision
-        if marker == 0xDA:
-            return None
-        position += 2 + int(struct.unpack_from(">H", frame, position + 2)[0])
-    return None
-
-
-def _jpeg_2000_size(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and precision of a JPEG 2000 codestream (T.800 A.5.1)."""
-    start = frame.find(b"\xff\x4f\xff\x51", 0, _HEADER)
-    if start < 0 or start + 43 > len(frame):
-        return None
-    right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
-    components, depth = struct.unpack_from(">HB", frame, start + 40)
-    return bottom - top, right - left, components, (depth & 0x7F) + 1

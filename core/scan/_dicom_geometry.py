@@ -30,6 +30,7 @@ _CALIBRATED = frozenset({"GEOMETRY", "FIDUCIAL"})
 _TWO_DIMENSIONAL, _TISSUE, _COLOUR_FLOW, _CENTIMETRES = 1, 1, 2, 3
 #: An image shows a handful of regions.
 _MOST_REGIONS = 100
+_FRAME_TIME_VECTOR = 0x00181065
 _DATE_TIME = re.compile(r"(\d{14})(\.\d{1,6})?([+-]\d{4})?")
 
 
@@ -105,15 +106,15 @@ def _region_spacing(item: Dataset) -> Spacing | None:
 def starts(dataset: Dataset, frames: int) -> tuple[float, ...] | None:
     """Return the seconds from the first frame at which each begins, or None where not recorded.
 
-    From *Frame Time* or *Frame Time Vector*, the acquisition times of functional groups (their
-    differences only), *Recommended Display Frame Rate* or *Cine Rate*, in this order.
+    From *Frame Time* or *Frame Time Vector* (whichever the file points at), the acquisition times
+    of functional groups (their differences only), *Recommended Display Frame Rate* or *Cine
+    Rate*, in this order.
     """
-    for times in (
-        _by_frame_time(dataset, frames),
-        _by_vector(dataset, frames),
-        _by_acquisition(dataset, frames),
-        _by_rate(dataset, frames),
-    ):
+    ways = [_by_frame_time, _by_vector, _by_acquisition, _by_rate]
+    if whole(dataset, "FrameIncrementPointer") == _FRAME_TIME_VECTOR:
+        ways.insert(0, _by_vector)
+    for way in ways:
+        times = way(dataset, frames)
         if times is not None and all(a < b for a, b in pairwise(times)):
             return times
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +32,8 @@ _FUNCTIONS: dict[str, WindowFunction] = {
     "LINEAR_EXACT": "linear_exact",
     "SIGMOID": "sigmoid",
 }
+#: No quantity is larger, and none so large overflows where it is scaled and windowed.
+_VAST = 1e30
 #: A file proposes a handful of windows.
 _MOST_WINDOWS = 20
 
@@ -189,7 +192,9 @@ def _rescale(item: Dataset, base: Look, signed: bool) -> Look:
     slope = number(item, "RescaleSlope") if holds(item, "RescaleSlope") else 1.0
     intercept = number(item, "RescaleIntercept") if holds(item, "RescaleIntercept") else 0.0
     # A scale that cannot be read would put wrong figures beside every pixel.
-    if slope is None or intercept is None or not 1e-30 < abs(slope) < 1e30:
+    if slope is None or intercept is None or not 1 / _VAST < abs(slope) < _VAST:
+        raise corrupt()
+    if abs(intercept) > _VAST:
         raise corrupt()
     unit = code(item, "RescaleType")
     return replace(
@@ -212,7 +217,8 @@ def _windows(item: Dataset) -> Iterator[Window]:
     pairs = zip(numbers(item, "WindowCenter"), numbers(item, "WindowWidth"), strict=False)
     for centre, width in tuple(pairs)[:_MOST_WINDOWS]:
         # C.11.2.1.2 demands at least 1 of LINEAR; scanners that write 0 mean "none".
-        if width >= (1.0 if function == "linear" else 1e-30):
+        least = 1.0 if function == "linear" else 1 / _VAST
+        if least <= width <= _VAST and abs(centre) <= _VAST:
             yield Window(centre, width, function)
 
 
@@ -248,6 +254,27 @@ def _entries(data: object, count: int, little: bool) -> NDArray[np.uint16] | Non
     return (found & 0xFFFF).astype(np.uint16)
 
 
+def _check_segments(data: object, form: str, order: str, count: int) -> None:
+    """See that a segmented table (PS3.3 C.7.9.2) is as long as it says.
+
+    Segments that repeat others are refused: nested, a few of them make a table without end.
+    """
+    if not isinstance(data, bytes):
+        raise corrupt()
+    words = struct.unpack(f"{order}{len(data) // struct.calcsize(form)}{form}", data)
+    position = made = 0
+    while position + 2 < len(words):  # there may be a byte of padding
+        kind, length = words[position : position + 2]
+        if kind == 2:
+            raise unread_values()
+        made += length
+        position += 2 + (length if kind == 0 else 1)
+        if kind > 2 or not length or made > count:
+            raise corrupt()
+    if made != count:
+        raise corrupt()
+
+
 def palette(dataset: Dataset, stored: int) -> tuple[NDArray[np.uint8], bool]:
     """Return the RGB of every stored value, and whether more than eight bits were cut to eight.
 
@@ -261,8 +288,8 @@ def palette(dataset: Dataset, stored: int) -> tuple[NDArray[np.uint8], bool]:
         raise corrupt()
     count, first, bits = (int(one) for one in described)
     count = count or 65536
+    little = dataset.original_encoding[1] is not False
     if holds(dataset, "RedPaletteColorLookupTableData"):
-        little = dataset.original_encoding[1] is not False
         channels = [
             _entries(value(dataset, f"{name}PaletteColorLookupTableData"), count, little)
             for name in ("Red", "Green", "Blue")
@@ -275,6 +302,9 @@ def palette(dataset: Dataset, stored: int) -> tuple[NDArray[np.uint8], bool]:
         wide = bits > 8
         if not wide and count > 256:  # pydicom counts such indices in eight bits
             raise unread_values()
+        for name in ("Red", "Green", "Blue"):
+            segments = value(dataset, f"Segmented{name}PaletteColorLookupTableData")
+            _check_segments(segments, "H" if wide else "B", "<" if little else ">", count)
         expanded = apply_color_lut(np.arange(first, first + count)[None], dataset)[0]
         entries = np.asarray(expanded[:, :3], np.uint16)
     cut = False

@@ -20,7 +20,7 @@ from pydicom.sequence import Sequence
 _KEYWORDS = """
     Rows Columns SamplesPerPixel PhotometricInterpretation PlanarConfiguration BitsAllocated
     BitsStored HighBit PixelRepresentation NumberOfFrames PixelPresentation
-    PixelPaddingValue PixelPaddingRangeLimit ExtendedOffsetTable ExtendedOffsetTableLengths
+    PixelPaddingValue PixelPaddingRangeLimit ExtendedOffsetTable
     RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor
     BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
     GreenPaletteColorLookupTableData BluePaletteColorLookupTableData

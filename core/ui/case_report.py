@@ -12,7 +12,7 @@ from core.report import Outline, ReportInput
 from core.text import _
 from core.trust import Person
 from core.ui import service
-from core.ui.context_form import context_of
+from core.ui.context_form import context_of, has_context
 from core.ui.feedback_form import entered
 from core.ui.open_scan import Entry
 from core.ui.report_panel import report_downloads
@@ -75,7 +75,7 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
         limits=limits,
         outline=outline,
         lesions=lesions,
-        context=context_of(entry.context),
+        context=context_of(entry.context) if has_context(entry.context) else None,
         verdict=said["verdict"] if prediction is not None else None,
         label=said["label"],
         origin=said["origin"] if said["label"] else None,

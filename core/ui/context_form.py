@@ -23,9 +23,10 @@ from core.review import (
     birads_name,
     clock_name,
     field_name,
+    term_name,
 )
 from core.text import _
-from core.ui.lexicon import record_text, suggestion_text, term_title, withheld_text
+from core.ui.lexicon import record_text, suggestion_text, withheld_text
 
 _START: dict[str, Any] = {
     "pseudonym": "",
@@ -139,7 +140,7 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
     )
     side, clock, distance = st.columns(3, gap="small")
     with side:
-        _choice(drafts, key, "laterality", _("Side"), list(Laterality), term_title)
+        _choice(drafts, key, "laterality", _("Side"), list(Laterality), term_name)
     clock.selectbox(
         _("Clock position"),
         list(range(1, 13)),
@@ -184,13 +185,13 @@ def _assessment(drafts: dict[str, Any], key: str, suggestions: Suggestions | Non
             st.pills(
                 title,
                 options,
-                format_func=term_title,
+                format_func=term_name,
                 selection_mode="multi",
                 wrap=True,
                 **_state(drafts, name, key),
             )
         else:
-            _choice(drafts, key, name, title, options, term_title)
+            _choice(drafts, key, name, title, options, term_name)
         if suggestions is not None:
             for item in suggestions.about(name):
                 _suggested(drafts, key, item)
@@ -218,7 +219,7 @@ def _suggested(drafts: dict[str, Any], key: str, item: Suggestion) -> None:
         for term in item.terms:
             taken = drafts.get(item.field)
             st.button(
-                _("Use “{term}”").format(term=term_title(term)),
+                _("Use “{term}”").format(term=term_name(term)),
                 key=f"context-use-{item.field}-{term}-{key}",
                 type="tertiary",
                 icon=":material/add:",

@@ -80,7 +80,7 @@ def _done_so_far(scan: Scan, untouched: Scan, apply: _Apply, key: str) -> None:
     if not scan.corrections:
         st.caption(_("Nothing was done to this image yet. The untouched one is always kept."))
         return
-    st.markdown(f"**{_('Done so far')}**")
+    st.markdown("**" + _("Done so far") + "**")
     st.markdown("\n".join(f"1. {correction_words(done)}" for done in scan.corrections))
     with st.container(horizontal=True, gap="small"):
         if len(scan.corrections) > 1 and st.button(
@@ -94,7 +94,7 @@ def _done_so_far(scan: Scan, untouched: Scan, apply: _Apply, key: str) -> None:
 
 
 def _turns(scan: Scan, apply: _Apply, key: str) -> None:
-    st.markdown(f"**{_('Turn and mirror')}**")
+    st.markdown("**" + _("Turn and mirror") + "**")
     with st.container(horizontal=True, gap="small"):
         if st.button(_("Turn left"), icon=":material/rotate_left:", key=f"{key}-left"):
             apply(lambda: rotate(scan, 270))
@@ -123,7 +123,7 @@ def _pictures(scan: Scan, report: QualityReport, apply: _Apply, key: str) -> Non
         apply(lambda: trim(scan))
     if len(boxes) < 2:
         return
-    st.markdown(f"**{_('Several pictures in one: keep one of them')}**")
+    st.markdown("**" + _("Several pictures in one: keep one of them") + "**")
     try:
         panels = split_panels(scan)
     except InvalidCorrection as error:
@@ -163,7 +163,7 @@ def panel_name(taken: Correction, scan: Scan, number: int) -> str:
 
 
 def _crop_by_numbers(scan: Scan, apply: _Apply, key: str) -> None:
-    st.markdown(f"**{_('Crop by numbers (px)')}**")
+    st.markdown("**" + _("Crop by numbers (px)") + "**")
     columns = st.columns(4)
     left = columns[0].number_input(_("Left"), 0, scan.width, 0, key=f"{key}-crop-left")
     top = columns[1].number_input(_("Top"), 0, scan.height, 0, key=f"{key}-crop-top")
@@ -174,7 +174,7 @@ def _crop_by_numbers(scan: Scan, apply: _Apply, key: str) -> None:
 
 
 def _contrast(scan: Scan, apply: _Apply, key: str) -> None:
-    st.markdown(f"**{_('Contrast')}**")
+    st.markdown("**" + _("Contrast") + "**")
     left, right = st.columns([3, 1], vertical_alignment="center")
     low, high = left.slider(_("Black and white point"), 0, 255, (0, 255), key=f"{key}-levels")
     gamma = left.slider(
@@ -197,7 +197,7 @@ def _contrast(scan: Scan, apply: _Apply, key: str) -> None:
 def _window(scan: Scan, apply: _Apply, key: str) -> None:
     depth = scan.depth
     now = depth.window if depth is not None else None
-    st.markdown(f"**{_('Window of the stored image')}**")
+    st.markdown("**" + _("Window of the stored image") + "**")
     left, right = st.columns(2)
     function = now.function if now is not None else "linear"
     centre = left.number_input(

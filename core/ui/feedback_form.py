@@ -262,7 +262,7 @@ def _feedback(entry: Entry, item: OpenScan) -> Feedback:
         region_image=scan.digest if regions else None,
         outline_accepted=accepted,
         labels=item.prediction.labels if item.prediction else DEFAULT_LABELS,
-        context=context_of(entry.context),
+        context=context_of(entry.context) if has_context(entry.context) else None,
         quality=item.quality.to_dict(),
         override_reason=item.reason,
         measures=tuple(measure.to_dict() for measure in item.measures),

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from core.review import (
     CaseContext,
     CaseFacts,
     Clue,
-    Laterality,
     Suggestion,
     Withheld,
     birads_name,
     lexicon_terms,
     place_name,
-    term_name,
 )
 from core.text import _
-
-
-def term_title(term: StrEnum) -> str:
-    """Return a side's or a lexicon term's name as a button says it."""
-    return _capital(term_name(term))
-
-
-def _capital(text: str) -> str:
-    """Return a text with its first letter large; ``str.capitalize`` would make the others small."""
-    return text[:1].upper() + text[1:]
 
 
 def facts_text(facts: CaseContext | CaseFacts) -> str:
     """Return what is known of a case before anybody looks, as far as it was given."""
     parts = [] if facts.age is None else [_("Age {n}").format(n=facts.age)]
-    place = place_title(facts.laterality, facts.clock, facts.distance_mm)
+    place = place_name(facts.laterality, facts.clock, facts.distance_mm)
     return " · ".join([*parts, place] if place else parts)
-
-
-def place_title(
-    laterality: Laterality | None, clock: int | None, distance: float | None = None
-) -> str:
-    """Return where a lesion lies, as far as it was given, to stand by itself."""
-    return _capital(place_name(laterality, clock, distance))
 
 
 def lexicon_lines(context: CaseContext) -> list[str]:

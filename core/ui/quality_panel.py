@@ -35,7 +35,7 @@ def show_quality(report: QualityReport, *, key: str) -> None:
         st.caption(f"{_ICONS[Outcome.PASS]} {passed.format(n=len(report.checks))}")
         return
     with st.container(border=True, gap="small", key=f"{key}-quality"):
-        st.markdown(f"**{_('Image quality')}**")
+        st.markdown("**" + _("Image quality") + "**")
         for check in (*report.failed, *report.warned):
             st.markdown(_finding(check))
         rest = len(report.checks) - len(report.failed) - len(report.warned)

@@ -1,17 +1,17 @@
 // The image viewer: panes with one zoom, overlays as vectors, window and level, loops, measuring
-// and drawing by hand. Plain data comes from core/ui/figure.py. Nothing here loads anything but
-// the pictures and values it names.
+// and drawing by hand, from the plain data of core/ui/figure.py; nothing else is loaded.
 
 import { Bar } from "./viewer_bar.js";
 import { Deep, dragged } from "./viewer_deep.js";
 import { LoopRow, Player } from "./viewer_loop.js";
-import { MeasureList } from "./viewer_measure.js";
+import { MeasureList, sameMeasures } from "./viewer_measure.js";
 import { Pane } from "./viewer_pane.js";
 import { clamp, decode, element, fill, plain } from "./viewer_parts.js";
 import { CSS } from "./viewer_style.js";
 import { WindowRow } from "./viewer_window.js";
 
 const MAX_SCALE = 40;
+const ANSWER = 8000; // milliseconds after which what Python says counts in any case
 const viewers = new WeakMap();
 
 export function render(component) {
@@ -83,10 +83,11 @@ class Viewer {
       this.view.fit = true;
       this.inverted = false;
     }
-    if (another || before.image !== data.image) this.setTool(null);
+    const changed = another || before.image !== data.image;
+    if (changed) this.setTool(null);
     if (!data.drawing && this.tool === "draw") this.setTool(null);
     this.regions = data.regions.map(decode);
-    if (!this.handle) this.measures = data.measures;
+    this.takeMeasures(data.measures, changed);
     this.player.open(data.loop, data);
     if (data.deep) this.deep.open(data.image, data.deep, data, series);
     else this.deep.close();
@@ -136,8 +137,18 @@ class Viewer {
     this.tell("regions", { regions });
   }
 
+  // An answer to what was drawn before the last stroke must not take that stroke away.
+  takeMeasures(measures, another) {
+    const { waits } = this;
+    const answered = !waits || another || performance.now() - waits.at > ANSWER ||
+      sameMeasures(measures, waits.measures);
+    if (answered) this.waits = null;
+    if (answered && !this.handle) this.measures = measures;
+  }
+
   sendMeasures(measures) {
     this.measures = measures;
+    this.waits = { measures, at: performance.now() };
     this.showMeasures();
     this.bar.show();
     this.tell("measures", { measures: measures.map(({ kind, points }) => ({ kind, points })) });
@@ -337,13 +348,12 @@ class Viewer {
       ...(this.data.spacing ? [fill(text.bar, { length: this.panes.at(-1).bar.textContent })] : []),
       ...(note ? [note] : []),
     ];
-    const words = tips[this.tool] && this.tool !== "window" ? tips[this.tool] : parts.join(" · ");
-    if (this.state.textContent !== words) this.state.textContent = words;
+    this.state.textContent = parts.join(" · ");
     const notes = [];
     if (deep && !this.elsewhere && !this.deep.asRead) {
       notes.push(fill(text.viewingWindow, { window: this.windowWords(deep.read) }));
     }
-    if (this.tool === "window") notes.push(text.windowHelp);
+    if (this.tool) notes.push(tips[this.tool]);
     if (this.elsewhere) {
       notes.push(fill(text.otherFrame, { frame: loop.frame + 1 }));
       if (deep) notes.push(fill(text.eightBit, { window: this.windowWords(deep.read) }));

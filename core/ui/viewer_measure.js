@@ -43,6 +43,13 @@ export function begun(kind, from, to) {
   return kept([from, to, [centre[0] + dy * 0.3, centre[1] - dx * 0.3]]);
 }
 
+// Whether these are the same measurements, to what rounding may change.
+export function sameMeasures(some, others) {
+  return some.length === others.length && some.every(({ kind, points }, i) =>
+    kind === others[i].kind && points.every((point, at) =>
+      point.every((value, axis) => Math.abs(value - others[i].points[at][axis]) < 0.05)));
+}
+
 export function longEnough({ kind, points }) {
   const [a, b] = points;
   if (Math.hypot(b[0] - a[0], b[1] - a[1]) < 2) return false;

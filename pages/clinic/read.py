@@ -29,9 +29,12 @@ if entry is None:
     intake.add_scans(reading)
     st.stop()
 
-intake.strip(reading)
-intake.refusals(reading)
+top = st.container()
 let_the_model_read(reading)
+with top:
+    # Drawn when the image on screen has been read: the strip says where each scan stands.
+    intake.strip(reading)
+    intake.refusals(reading)
 seen_before_line(entry, person)
 reading_room(entry)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browser_kit import serving
-from viewer_kit import PAGE, Open, drag, pane, said, show, state, until
+from viewer_kit import PAGE, Open, drag, notes, pane, said, show, state, until
 
 pytestmark = pytest.mark.browser
 
@@ -252,3 +252,25 @@ def test_the_keys_are_listed_and_each_listed_tool_has_its_key(open_page: Open, s
     assert button.get_attribute("aria-pressed") == "true"
     pane(page).press("Escape")
     assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_measuring_faster_than_the_server_answers_loses_nothing(
+    open_page: Open, server: str
+) -> None:
+    page = show(open_page, server, "uneven").page
+    tool(page, "a distance")
+    for row in range(5):
+        drag(page, (0.3, 0.2 + row * 0.12), (0.6, 0.2 + row * 0.12))
+    until(page, lambda: len(said(page, "Measures")) == 5)
+    assert page.locator(".measures li").count() == 5
+    heights = [one["points"][0][1] for one in said(page, "Measures")]
+    assert heights == sorted(heights)
+
+
+def test_the_state_is_said_with_a_tool_in_hand_too(open_page: Open, server: str) -> None:
+    page = show(open_page, server, "deep").page
+    until(page, lambda: "W 400 L 40 HU" in state(page))
+    for name in ("Measure a distance", "Measure an ellipse", "Draw a region"):
+        page.get_by_role("button", name=name).click()
+        assert "W 400 L 40 HU" in state(page)
+        assert "Escape stops" in notes(page)

@@ -8,7 +8,8 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from core.scan import PhantomSpec, encode_png, make_phantom
-from core.ui.reading_list import OpenScan, ReadingList
+from core.ui.open_scan import OpenScan
+from core.ui.reading_list import ReadingList
 
 READ = "pages/clinic/read.py"
 SENT = "pages/clinic/sent.py"
@@ -33,6 +34,17 @@ def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
         app.file_uploader[0].upload(name, data)
     app.run()
     assert not app.exception
+    return read_in_background(app)
+
+
+def read_in_background(app: AppTest) -> AppTest:
+    """Wait until the model has read every scan on the list, as the page's own polling does."""
+    state = app.session_state
+    job = state["reading-job"] if "reading-job" in state else None  # noqa: SIM401
+    if job is not None:
+        job.wait(60)
+        app.run()
+        assert not app.exception
     return app
 
 

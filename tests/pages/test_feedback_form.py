@@ -251,9 +251,10 @@ def test_an_incomplete_form_is_not_said_to_be_saved_because_an_earlier_one_was(
 
 def test_a_form_whose_receipt_was_lost_can_still_be_changed_and_sent(read: AppTest) -> None:
     fill(read)
-    item, clinician = shown(read), demo_people()[0]
+    entry, item, clinician = reading(read).entry, shown(read), demo_people()[0]
+    assert entry is not None
     # It was written, but the connection broke before anybody heard of it.
-    submit_feedback(service.store(), clinician, _feedback(item))
+    submit_feedback(service.store(), clinician, _feedback(entry, item))
     set_(read, "feedback", "comment", "changed, because it looked unsent")
     for _ in range(2):
         send(read)
@@ -294,9 +295,9 @@ def test_closing_a_scan_asks_before_unsent_work_is_lost(clinician: AppTest) -> N
     clinician.button(key="close-scan").click().run()
     clinician.button(key="close-discard").click().run()
     assert not clinician.exception
-    assert item.digest not in reading(clinician).scans
+    assert item.digest not in reading(clinician).entries
     clinician.button(key="close-scan").click().run()
-    assert not reading(clinician).scans, "it asked about a scan on which nothing was entered"
+    assert not reading(clinician).entries, "it asked about a scan on which nothing was entered"
 
 
 @pytest.mark.parametrize("work", ["drawn", "sent", "changed"])
@@ -313,7 +314,7 @@ def test_closing_asks_about_drawings_and_changes_but_not_about_what_is_saved(
         set_(read, "feedback", "confidence", 2)
     read.button(key="close-scan").click().run()
     assert not read.exception
-    assert (item.digest in reading(read).scans) is (work != "sent")
+    assert (item.digest in reading(read).entries) is (work != "sent")
 
 
 def test_an_outline_that_is_not_on_screen_cannot_be_accepted_nor_an_acceptance_hidden(

@@ -47,8 +47,8 @@ def test_one_bad_file_never_stops_the_others_and_its_name_is_shown_as_plain_text
         ("<b>bad</b>.png", b"not an image"),
         ("also good.png", scan_bytes(2)),
     )
-    assert len(reading(clinician).scans) == 2
-    assert all(item.prediction is not None for item in reading(clinician).scans.values())
+    assert len(reading(clinician).entries) == 2
+    assert all(item.prediction is not None for item in reading(clinician).items)
     assert "1 file could not be opened" in words(clinician)
     assert any(str(text.value).startswith("<b>bad</b>.png: ") for text in clinician.text)
     clinician.button(key="refused-seen").click().run()
@@ -57,7 +57,7 @@ def test_one_bad_file_never_stops_the_others_and_its_name_is_shown_as_plain_text
 
 def test_the_same_scan_twice_is_one_case(clinician: AppTest) -> None:
     upload(clinician, ("a.png", scan_bytes(1)), ("b.png", scan_bytes(1)))
-    assert len(reading(clinician).scans) == 1
+    assert len(reading(clinician).entries) == 1
     assert "on the list already" in words(clinician)
 
 
@@ -79,7 +79,7 @@ def test_moving_between_scans_shows_each_with_its_own_result(clinician: AppTest)
     clinician.button(key=f"show-{second.digest[:16]}").click().run()
     assert shown(clinician) is second
     clinician.button(key="close-scan").click().run()
-    assert list(reading(clinician).scans) == [first.digest]
+    assert list(reading(clinician).entries) == [first.digest]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_real_scans_go_from_upload_to_the_queue(shipped: bool, app: AppTest) -> 
     sign_in(app, "clinician")
     files = scans()
     upload(app, *files)
-    items = list(reading(app).scans.values())
+    items = list(reading(app).items)
     assert len(items) == len(files) >= 8
     assert not reading(app).refused
     for item in items:

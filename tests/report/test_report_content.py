@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ ALWAYS = (
 )  # fmt: skip
 ENGLISH = (
     "Doctor’s reading", "malignant", "Biopsy", "4 · sure", "moderate suspicion of malignancy",
-    "irregular", "not parallel", "indistinct, spiculated", "hypoechoic", "shadowing",
-    "left, 2 o’clock, 35 mm from the nipple", "Not flagged as malignant",
+    "Irregular", "Not parallel", "Indistinct, Spiculated", "Hypoechoic", "Shadowing",
+    "Left, 2 o'clock, 35 mm from the nipple", "Not flagged as malignant",
     "Benign does not exclude cancer.", "The doctor rejected the AI result.",
     "The doctor’s label, malignant, is not the AI’s answer, benign.", "Wrong class",
     "Quality check with a warning: Contrast (31 grey levels, below 35 grey levels).",
@@ -58,7 +59,7 @@ def test_a_report_that_lacks_something_the_doctor_needs(language: str) -> None:
         document = make_report(given)
     printed = {
         "pdf": "".join(pages_of(to_pdf(document))),
-        "html": squeezed(to_html(document).decode()),
+        "html": squeezed(unescape(to_html(document).decode())),
     }
     needed = (*ALWAYS, given.scan.case_number, given.scan.digest)
     needed += ENGLISH if language == "en" else CHINESE
@@ -71,7 +72,7 @@ def test_a_report_that_lacks_something_the_doctor_needs(language: str) -> None:
 def test_no_word_of_the_content_is_lost_in_print(language: str) -> None:
     with use_language(language):
         document = make_report(full())
-    pdf, html = "".join(pages_of(to_pdf(document))), squeezed(to_html(document).decode())
+    pdf, html = "".join(pages_of(to_pdf(document))), squeezed(unescape(to_html(document).decode()))
     for section in document.sections:
         texts = [section.heading, section.headline, section.warning]
         texts += [run.text for line in (*section.lines, *section.notes) for run in line]
@@ -355,3 +356,14 @@ def test_a_patient_who_is_one_is_not_called_a_phantom() -> None:
     scan = phantom(synthetic=False)
     assert "SYNTHETIC" not in make_report(full(scan=scan)).text()
     assert CONTEXT.pseudonym in make_report(full(scan=scan)).text()
+
+
+def test_a_check_that_barely_failed_is_not_shown_on_its_threshold() -> None:
+    values = [(0.2999, 0.3, "ratio"), (34.6, 35.0, "grey levels"), (0.12004, 0.12, "share")]
+    checks = [
+        {"name": "blur", "outcome": "warn", "value": value, "threshold": limit, "unit": unit}
+        for value, limit, unit in values
+    ]
+    text = make_report(full(quality={"checks": checks})).text()
+    for words in ("0.2999, below 0.3000", "34.6 grey levels, below 35.0", "12.004%, above 12.000%"):
+        assert words in text

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -308,3 +309,12 @@ def test_a_bold_text_whose_letter_is_only_in_the_regular_font_is_printed_whole()
     )  # fmt: skip
     text = "".join(pages_of(to_pdf(make_report(full(scan=scan, prediction=made)))))
     assert squeezed(f"Not flagged as x{rare}") in text
+
+
+def test_the_example_of_the_documentation_makes_a_report() -> None:
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(example, made)
+    assert squeezed(NOTICE["zh_CN"]) in pages_of(made["pdf"])[0]
+    assert b'lang="zh-CN"' in made["html"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from dicom_factory import SYNTAXES, deep_pixels, jpeg_frame, loop_pixels, make_d
 from dicom_samples import colour_pixels
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_voi_lut, convert_color_space
 
 from core.errors import CorruptFile, ScanError, TooManyPixels, UnsupportedFormat
 from core.scan import Note, Scan, Window, read_scan
-from core.settings import load_settings
+from core.settings import ROOT, load_settings
 
 SETTINGS = load_settings({})
 GREY = loop_pixels(1)[0]
@@ -149,7 +152,7 @@ def test_every_window_function_is_applied(function: str) -> None:
 
 def test_a_window_that_is_none_gives_the_full_range() -> None:
     stored = deep_pixels()
-    for windows in ([], [(1000, 0)], [(40, 0.5)]):
+    for windows in ([], [(1000, 0)], [(40, 0.5)], [(1e300, 1e300)]):
         scan = read(stored, bits=12, windows=windows)
         low, high = float(stored.min()), float(stored.max())
         np.testing.assert_array_equal(
@@ -375,6 +378,13 @@ def test_too_many_pixels_or_frames_are_refused_by_the_header() -> None:
         read(tags={"NumberOfFrames": 10_001})
 
 
+def test_progressive_jpeg_is_not_read_as_sequential() -> None:
+    # DICOM retired it, and it can be made to go over an image any number of times.
+    frame = encapsulate([jpeg_frame(GREY, progressive=True)])
+    with pytest.raises(UnsupportedFormat, match="uncompressed"):
+        read(syntax="jpeg", tags={"PixelData": frame})
+
+
 def test_a_codestream_larger_than_its_header_says_is_not_decoded() -> None:
     for syntax in ("jpeg", "jpeg2000"):
         data = make_dicom(loop_pixels(1, 512, 512)[0], syntax=syntax, tags={"Rows": 64})
@@ -383,9 +393,17 @@ def test_a_codestream_larger_than_its_header_says_is_not_decoded() -> None:
 
 
 def test_a_scale_that_cannot_be_read_is_no_scale_of_one() -> None:
-    for tags in ({"RescaleSlope": 0}, {"RescaleSlope": "1e-40"}):
+    for tags in ({"RescaleSlope": 0}, {"RescaleSlope": "1e-40"}, {"RescaleIntercept": "1e300"}):
         with pytest.raises(CorruptFile):
             read(deep_pixels(), bits=12, tags=tags)
+
+
+def test_pydicom_is_not_loaded_before_the_first_dicom_file_comes() -> None:
+    program = "import sys, core.scan; print({'pydicom', 'gdcm'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+    assert done.stdout.strip() == "set()"
 
 
 def test_what_the_file_says_of_itself_is_noted() -> None:

@@ -115,6 +115,8 @@ def test_frames_begin_when_the_file_says() -> None:
     assert loop.frames_per_second == pytest.approx(25)
     vector = read(frames=4, tags={"FrameTimeVector": [0, 40, 20, 60]}).loop
     assert vector.starts == pytest.approx((0, 0.04, 0.06, 0.12))
+    both = {"FrameTimeVector": [0, 40, 20, 60], "FrameIncrementPointer": 0x00181065}
+    assert read(frames=4, frame_time=10, tags=both).loop.starts == vector.starts
     assert read(frames=4, tags={"CineRate": "20"}).loop.frames_per_second == pytest.approx(20)
     assert read(frames=4).loop.starts is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import logging
 import pickle
 import struct
@@ -15,11 +16,13 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from dicom_factory import IDENTITY, deep_pixels, loop_pixels, make_dicom
 from dicom_samples import samples
+from pydicom.encaps import encapsulate, get_frame
 
-from core.errors import CorruptFile, ScanError
+from core.errors import CorruptFile, ScanError, UnsupportedFormat
 from core.scan import Scan, encode_png, read_scan
 from core.scan import _dicom_parse as parse_module
 from core.scan._read import _format_of
@@ -178,6 +181,34 @@ def test_a_deflated_file_cannot_unpack_to_more_than_is_allowed(
     monkeypatch.setattr(parse_module, "_MOST_UNPACKED", 4096)
     with pytest.raises(CorruptFile):
         read_scan(data, settings=SETTINGS)
+
+
+def test_a_box_without_length_keeps_nobody_waiting() -> None:
+    # pydicom goes round in circles over a wrapped JPEG 2000 codestream with such a box.
+    bare = get_frame(pydicom.dcmread(io.BytesIO(make_dicom(syntax="jpeg2000"))).PixelData, 0,
+        number_of_frames=1)  # fmt: skip
+    first = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+    for wrapped in (
+        first + bytes(4) + b"jp2h" + bare,
+        first + b"\0\0\0\x08free" * 5000 + bare,
+        first[:8] + b"else" + bytes(4) + b"jp2h" + bare,
+        first[:8] + bytes(4) + b"jp2h" + bare,
+    ):
+        data = make_dicom(
+            syntax="jpeg2000", tags={"PixelData": encapsulate([wrapped], has_bot=False)}
+        )
+        with pytest.raises(CorruptFile):
+            read_scan(data, settings=SETTINGS)
+
+
+def test_a_palette_that_repeats_itself_without_end_is_refused() -> None:
+    words = np.array([0, 1, 0, *[2, 40, 0, 0] * 40], "<u2").tobytes()
+    tags: dict[str, object] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name in ("Red", "Green", "Blue"):
+        tags[f"{name}PaletteColorLookupTableDescriptor"] = [0, 0, 16]
+        tags[f"Segmented{name}PaletteColorLookupTableData"] = words
+    with pytest.raises(UnsupportedFormat):
+        read_scan(make_dicom(tags=tags), settings=SETTINGS)
 
 
 def test_a_fragment_longer_than_the_file_is_damage() -> None:

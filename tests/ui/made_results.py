@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from core.lesion import LesionControls, LesionResult, find_lesions
 from core.model import Geometry, Interval, OperatingPoint, Prediction
-from core.scan import LesionSpec, PhantomSpec, Scan, make_phantom
+from core.scan import Check as QualityCheck
+from core.scan import (
+    CheckName,
+    LesionSpec,
+    Outcome,
+    PhantomSpec,
+    QualityReport,
+    Scan,
+    make_phantom,
+)
 
 #: 30 % of the study's scans were malignant; this answer is 40 %, and 9 of the 24 alike were.
 INTERVAL = Interval(0.21, 0.57, 24, 9, 0.35, 0.45)
@@ -19,6 +28,16 @@ INTERVAL = Interval(0.21, 0.57, 24, 9, 0.35, 0.45)
 def phantom(seed: int = 1, width: int = 160, height: int = 120) -> Scan:
     """Return a small synthetic scan."""
     return make_phantom(PhantomSpec(width, height, lesion=LesionSpec()), seed).scan
+
+
+def quality(*failed: CheckName) -> QualityReport:
+    """Return a report in which exactly these checks fail."""
+    return QualityReport(
+        tuple(
+            QualityCheck(name, Outcome.FAIL if name in failed else Outcome.PASS, 1.0, 2.0, "share")
+            for name in CheckName
+        )
+    )
 
 
 def prediction(scan: Scan, heat: NDArray[np.float32] | None = None, **changes: Any) -> Prediction:

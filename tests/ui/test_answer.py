@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_results import INTERVAL, phantom, prediction
+from made_results import INTERVAL, phantom, prediction, quality
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
 from core.model import Interval, Prediction, Reference
-from core.scan import Doubt, Scan
-from core.ui.reading_list import OpenScan
+from core.scan import CheckName, Scan
+from core.ui.open_scan import OpenScan
 from core.ui.reading_room import _about_heat
 from core.ui.scores import histogram, score_figure
 from core.ui.wording import apart, percent
@@ -18,19 +18,20 @@ from core.ui.wording import apart, percent
 pytestmark = pytest.mark.usefixtures("site")
 
 
-def _page(prediction, scan, found):
+def _page(prediction, scan, quality, reason):
     # Streamlit takes this apart and runs its body as a script.
     from core.ui.answer import show_answer
 
-    show_answer(prediction, scan, found)
+    show_answer(prediction, scan, quality, reason)
 
 
-def shown(answer: Prediction, scan: Scan, found: tuple[Doubt, ...] = ()) -> str:
+def shown(answer: Prediction, scan: Scan, failed: tuple[CheckName, ...] = ()) -> str:
     """Return every word of the answer as a page shows it."""
-    kwargs = {"prediction": answer, "scan": scan, "found": found}
+    reason = "<b>For teaching</b>" if failed else ""
+    kwargs = {"prediction": answer, "scan": scan, "quality": quality(*failed), "reason": reason}
     app = AppTest.from_function(_page, kwargs=kwargs, default_timeout=30).run()
     assert not app.exception
-    kinds = ("subheader", "markdown", "caption", "warning")
+    kinds = ("subheader", "markdown", "caption", "warning", "text")
     parts = [str(element.value) for kind in kinds for element in app.get(kind)]
     parts += [f"{metric.label} = {metric.value}" for metric in app.metric]
     parts += [bar.proto.text for bar in app.get("progress")]
@@ -96,29 +97,37 @@ def test_a_model_without_validation_scans_is_given_no_certainty() -> None:
     assert "the same image means **8%**." in said
 
 
-@pytest.mark.parametrize(
-    ("doubt", "words"), [(Doubt.FLAT, "almost blank"), (Doubt.COLOURED, "in colour")]
-)
+@pytest.mark.parametrize("failed", [CheckName.BLANK, CheckName.COLOUR])
 def test_a_picture_that_is_hardly_a_scan_is_doubted_before_it_is_answered(
-    doubt: Doubt, words: str
+    failed: CheckName,
 ) -> None:
     scan = phantom()
-    said = shown(prediction(scan), scan, (doubt,))
-    assert words in said
+    said = shown(prediction(scan), scan, (failed,))
     assert "Hardly a breast ultrasound" in said
     assert "Flagged: malignant" not in said
     assert "95% interval" not in said
-    assert "almost blank" not in shown(prediction(scan), scan)
 
 
-def test_a_blank_picture_that_comes_in_is_doubted() -> None:
+def test_a_scan_read_in_spite_of_its_quality_says_so_and_why_and_borrows_no_interval() -> None:
+    scan = phantom()
+    said = shown(prediction(scan), scan, (CheckName.BLUR, CheckName.EXPOSURE))
+    assert "Read although the image fails: Sharpness, Brightness." in said
+    assert "Reason given: <b>For teaching</b>" in said
+    assert "95% interval" not in said
+    assert "No interval is given" in said
+    assert "Read although" not in shown(prediction(scan), scan)
+
+
+def test_a_blank_picture_that_comes_in_is_not_read_before_a_reason_is_given() -> None:
     from core.ui.reading_list import ReadingList
 
     reading = ReadingList()
-    blank = Scan.from_pixels(np.full((64, 64), 7, np.uint8))
-    reading.add(blank)
-    reading.add(phantom())
-    assert [item.doubts for item in reading.scans.values()] == [(Doubt.FLAT,), ()]
+    blank = reading.add(Scan.from_pixels(np.full((300, 300), 7, np.uint8))).shown
+    good = reading.add(phantom(width=640, height=480)).shown
+    assert [blank.qualifies, good.qualifies] == [False, True]
+    assert reading.unread == [good]
+    blank.reason = "For teaching or research only"
+    assert reading.unread == [blank, good]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_a_figure_counts_every_validation_scan_in_its_tenth() -> None:
 
 
 def about_heat(answer: Prediction, scan: Scan, mask: NDArray[np.uint8]) -> str:
-    return _about_heat(OpenScan(scan=scan, prediction=answer), answer, mask)
+    return _about_heat(OpenScan(scan, quality(), prediction=answer), answer, mask)
 
 
 def test_the_share_of_heat_in_the_outline_is_the_share_of_heat_in_the_outline() -> None:

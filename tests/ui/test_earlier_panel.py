@@ -88,7 +88,7 @@ def test_an_earlier_scan_opens_with_one_click_and_closes_with_another(kept: Stor
     send(kept, 2, "P-2")
     app = panel(kept, " P-1 ")
     assert "1 earlier scan under this pseudonym" in words(app)
-    assert "Left, 3 o’clock · BI-RADS 3 · benign · by you" in words(app)
+    assert "Left, 3 o'clock · BI-RADS 3 · benign · by you" in words(app)
     assert app.session_state["opened"] is None
     app.button(key=f"earlier-{number}-a").click().run()
     assert app.session_state["opened"] == number

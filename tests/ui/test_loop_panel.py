@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import bundle_factory
 import pytest
 import streamlit as st
+from loop_factory import phantom_loop
 from streamlit.testing.v1 import AppTest
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[0] / "model"))
+from core.jobs import JobStatus, shared_runner
+from core.model import FrameCurve, FramePoint, OperatingPoint, Predictor, read_frames
+from core.scan import Loop, Scan
+from core.ui import service
+from core.ui.frame_curve import about, curve_figure, describe, progress_text
+from core.ui.loop_panel import clicked_frame
 
-import bundle_factory  # noqa: E402
-from loop_factory import phantom_loop  # noqa: E402
-
-from core.jobs import JobStatus, shared_runner  # noqa: E402
-from core.model import FrameCurve, FramePoint, OperatingPoint, Predictor, read_frames  # noqa: E402
-from core.scan import Loop, Scan  # noqa: E402
-from core.ui import service  # noqa: E402
-from core.ui.frame_curve import about, curve_figure, describe, progress_text  # noqa: E402
-from core.ui.loop_panel import clicked_frame  # noqa: E402
-
-APP = str(HERE / "loop_panel_app.py")
+APP = str(Path(__file__).with_name("loop_panel_app.py"))
 
 
 @pytest.fixture(scope="module")

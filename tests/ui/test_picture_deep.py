@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_results import quality
 
 from core.scan import Correction, Depth, Loop, Scan, Window, pixels_from_png
 from core.text import use_language
 from core.ui import media, picture
-from core.ui.figure import Layers
-from core.ui.reading_list import OpenScan
+from core.ui.figure import Figure, Layers
+from core.ui.open_scan import OpenScan
 
 WINDOW = Window(600, 1000)
 OTHER = Window(300, 200, "sigmoid")
@@ -123,7 +124,7 @@ def test_a_table_of_the_file_travels_with_the_values(shelf: Published) -> None:
 
 def test_a_large_deep_scan_is_never_sent_as_a_picture_of_its_size(shelf: Published) -> None:
     scan = deep(np.zeros((3000, 1000)))
-    figure = picture.scan_figure(OpenScan(scan), None, Layers())
+    figure = picture.scan_figure(OpenScan(scan, quality()), None, Layers())
     assert figure.data["image"].startswith("values:")
     beside = picture.beside_of(scan, "Earlier")
     pictures = [png for png in shelf.items.values() if png[:4] == b"\x89PNG"]
@@ -131,6 +132,10 @@ def test_a_large_deep_scan_is_never_sent_as_a_picture_of_its_size(shelf: Publish
     assert max(max(pixels_from_png(png).shape) for png in pictures) <= 2048
     assert (beside.width, beside.height) == (1000, 3000)
     assert "smaller" in beside.caption
+
+
+def shown(scan: Scan) -> Figure:
+    return picture.scan_figure(OpenScan(scan, quality()), None, Layers(), loop=scan.loop)
 
 
 def looped(frame: int = 0) -> Scan:
@@ -143,7 +148,7 @@ def looped(frame: int = 0) -> Scan:
 
 
 def test_each_frame_has_one_address_and_its_own_pixels(shelf: Published) -> None:
-    figure = picture.scan_figure(OpenScan(looped(4)), None, Layers())
+    figure = shown(looped(4))
     loop = figure.data["loop"]
     assert (loop["count"], loop["frame"], loop["rate"]) == (6, 4, 10)
     assert figure.data["image"] == loop["url"].format(frame=4)
@@ -151,7 +156,7 @@ def test_each_frame_has_one_address_and_its_own_pixels(shelf: Published) -> None
     (count, make) = shelf.items[loop["url"].removesuffix("/{frame}.png")]
     assert count == 6
     assert pixels_from_png(make(2))[0, 0] == 12
-    other = picture.scan_figure(OpenScan(looped(1)), None, Layers())
+    other = shown(looped(1))
     assert other.data["loop"]["url"] == loop["url"]
 
 
@@ -164,7 +169,7 @@ def test_a_corrected_frame_no_longer_plays(shelf: Published) -> None:
         loop=whole.loop,
         corrections=(Correction.make("crop", left=0, top=0, width=70, height=50),),
     )
-    figure = picture.scan_figure(OpenScan(cropped), None, Layers())
+    figure = shown(cropped)
     assert figure.data["loop"] is None
 
 

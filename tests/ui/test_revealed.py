@@ -107,8 +107,8 @@ ALL = ("title", "subheader", "markdown", "caption", "text", "success", "info", "
 def test_before_the_own_read_the_page_tells_age_and_place_and_no_opinion(kept: Store) -> None:
     app = opened(send(kept))
     everything = said(app, *ALL)
-    assert "Age 47 · Left, 10 o’clock, 35.5 mm from the nipple" in everything
-    for hidden in ("BI-RADS", "piculated", "indication", "history", "reason", "P-17", "Sharpness",
+    assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in everything
+    for hidden in ("BI-RADS", "Spiculated", "indication", "history", "reason", "P-17", "Sharpness",
                    "Measured by hand"):  # fmt: skip
         assert hidden not in everything
 
@@ -123,8 +123,8 @@ def test_after_the_own_read_everything_that_was_sent_is_there(kept: Store) -> No
     record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
     app = opened(number)
     told = said(app, "markdown")
-    assert "Age 47 · Left, 10 o’clock, 35.5 mm from the nipple" in told
-    assert "BI-RADS 4B: moderate suspicion of malignancy · Margin: spiculated" in told
+    assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in told
+    assert "BI-RADS 4B: moderate suspicion of malignancy · Margin: Spiculated" in told
     assert "**Quality check failed:** Sharpness (3.50, below 10.00)" in told
     assert "**Quality check warned:** Empty frame (0.25, above 0.20)" in told
     assert "Brightness" not in told
