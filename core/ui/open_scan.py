@@ -217,6 +217,9 @@ class Entry:
         """Bring a frame, a corrected copy or the untouched image on screen."""
         self.shown.release()
         self.viewing = None
+        if scan.corrections and scan.digest == scan.origin:
+            # Corrections that cancel each other out, such as a full turn, leave it untouched.
+            scan = replace(scan, corrections=(), origin=None)
         item = self.items.pop(scan.digest, None) or OpenScan.of(scan)
         # Two frames of a loop may be the same picture: what was decided on it holds for both.
         item.scan = scan
