@@ -228,7 +228,7 @@ def _answer(item: OpenScan) -> None:
             st.caption(_("The scan, your own read and the review queue go on without it."))
             if st.button(_("Try again"), icon=":material/refresh:", key="read-again"):
                 service.load_model_again()
-                item.problem = None
+                reading_list().ask_again()
                 st.rerun()
         else:
             st.subheader(":material/hourglass_top: " + _("Waiting for the model"), anchor=False)

@@ -59,10 +59,8 @@ def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def read_in_background(app: AppTest) -> AppTest:
     """Wait until the model has read every scan on the list, as the page's own polling does."""
-    state = app.session_state
-    job = state["reading-job"] if "reading-job" in state else None  # noqa: SIM401
-    if job is not None:
-        job.wait(60)
+    if "reading-job" in app.session_state:
+        app.session_state["reading-job"].job.wait(60)
         app.run()
         assert not app.exception
     return app
