@@ -18,6 +18,7 @@ from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
 from core.ui.correction_tools import correction_tools
+from core.ui.feedback_form import catch_up
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
 from core.ui.loop_panel import loop_panel
@@ -61,6 +62,7 @@ def reading_room(entry: Entry) -> None:
             shape_controls(item)
     if result is not None and item.prediction is not None:
         show_results(item, item.prediction, result, layers)
+    catch_up(entry)
 
 
 def _picture(

@@ -113,7 +113,10 @@ def test_a_frame_of_a_loop_that_was_sent_is_recognised(read: AppTest, hand: Hand
     send(read)
     assert "Seen before" not in words(read)
     hand.does(read, frame={"frame": 1})
-    assert f"Seen before: you sent feedback on case {first}" in words(read)
+    assert (
+        f"Another frame of this loop was seen before: you sent feedback on case {first}"
+        in words(read)
+    )
 
 
 def test_a_region_drawn_on_a_frame_stays_on_that_frame(read: AppTest, hand: Hand) -> None:

@@ -183,7 +183,7 @@ def test_the_untouched_image_of_a_copy_that_was_sent_is_recognised(good: AppTest
     send(good)
     case = shown(good).scan.case_number
     correct(good, "untouched")
-    assert f"you sent feedback on case {case}" in words(good)
+    assert f"A corrected copy was seen before: you sent feedback on case {case}" in words(good)
 
 
 def test_crop_by_numbers_keeps_the_pixels(good: AppTest) -> None:
