@@ -1,5 +1,7 @@
 """Gettext: every text on screen goes through :func:`_`, English is the message itself.
 
+Shares in a text, too, are written in one way: :func:`percent`, and :func:`apart` beside a limit.
+
 The language is asked for at the moment a text is needed, because one server process serves
 people with different languages at once and Streamlit reruns fragments without ``app.py``.
 ``core.ui`` therefore installs a function that knows the current session's language; everywhere
@@ -73,3 +75,23 @@ def translated(message: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Return the form of a message that suits ``n``, in the language in force."""
     return _catalogue(language()).ngettext(singular, plural, n)
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Return a share (0..1) in percent, whole unless told otherwise; never rounded to certainty."""
+    value, step = share * 100, 10.0**-decimals
+    if 0 < value < step:
+        return f"<{step:.{decimals}f}%"
+    if 100 - step < value < 100:
+        return f">{100 - step:.{decimals}f}%"
+    return f"{value:.{decimals}f}%"
+
+
+def apart(probability: float, threshold: float) -> tuple[str, str]:
+    """Return both in percent, with as many decimals as it takes to tell them apart."""
+    most = 0 if probability == threshold else 3
+    for decimals in range(most + 1):
+        pair = percent(probability, decimals), percent(threshold, decimals)
+        if pair[0] != pair[1]:
+            break
+    return pair

@@ -9,7 +9,13 @@ Public surface: :func:`find_lesions`, :func:`find_heat_regions`, :func:`lesion_f
 ellipses, and the exports.
 """
 
-from core.lesion._by_hand import HandMeasure, measure_by_hand, measure_within
+from core.lesion._by_hand import (
+    HandKind,
+    HandMeasure,
+    NoMillimetres,
+    measure_by_hand,
+    measure_within,
+)
 from core.lesion._controls import (
     CHOICES,
     PRESETS,
@@ -30,11 +36,13 @@ from core.lesion._lesions import (
     lesion_from_mask,
 )
 from core.lesion._measure import Measurements
+from core.lesion._names import measure_name, measure_text, no_millimetres
 
 __all__ = [
     "CHOICES",
     "PRESETS",
     "RANGES",
+    "HandKind",
     "HandMeasure",
     "HeatRegion",
     "HeatRegionResult",
@@ -42,16 +50,20 @@ __all__ = [
     "LesionControls",
     "LesionResult",
     "Measurements",
+    "NoMillimetres",
     "control_name",
     "find_heat_regions",
     "find_lesions",
     "lesion_from_mask",
     "mask_from_polygon",
     "measure_by_hand",
+    "measure_name",
+    "measure_text",
     "measure_within",
     "measurements_csv",
     "measurements_frame",
     "measurements_json",
+    "no_millimetres",
     "preset_name",
     "safe_cell",
 ]

@@ -88,7 +88,8 @@ class Prediction:
         """
         if self.network_lesion is None:
             return None
-        return _sealed(np.clip(self.geometry.to_image(self.network_lesion), 0, 1))
+        values = self.geometry.to_image(self.network_lesion)
+        return _sealed(np.clip(values, 0, 1, out=values))
 
 
 def _sealed(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from core.model._card import OperatingPoint
 from core.model._prediction import Prediction
 from core.model._statistics import shift_prior
-from core.text import _
+from core.scan import hardly_a_scan
+from core.text import _, percent
 
 #: A screening-like prevalence, to show how much the same answer means elsewhere.
 ELSEWHERE = 0.05
@@ -20,32 +23,48 @@ def class_name(label: str) -> str:
     }.get(label, label)
 
 
-def percent(share: float, decimals: int = 0) -> str:
-    """Return a share (0..1) in percent, whole unless told otherwise; never rounded to certainty."""
-    value, step = share * 100, 10.0**-decimals
-    if 0 < value < step:
-        return f"<{step:.{decimals}f}%"
-    if 100 - step < value < 100:
-        return f">{100 - step:.{decimals}f}%"
-    return f"{value:.{decimals}f}%"
+def flag_words(positive: str, *, flagged: bool) -> str:
+    """Return whether an image was flagged as the class that is looked for."""
+    words = _("Flagged: {label}") if flagged else _("Not flagged as {label}")
+    return words.format(label=class_name(positive))
 
 
-def apart(probability: float, threshold: float) -> tuple[str, str]:
-    """Return both in percent, with as many decimals as it takes to tell them apart."""
-    most = 0 if probability == threshold else 3
-    for decimals in range(most + 1):
-        pair = percent(probability, decimals), percent(threshold, decimals)
-        if pair[0] != pair[1]:
-            break
-    return pair
+def not_excluded(answer: str) -> str:
+    """Say what an answer that is not flagged leaves open."""
+    return _("{label} does not exclude cancer.").format(label=class_name(answer).capitalize())
 
 
-def answer_title(prediction: Prediction) -> str:
-    """Return the answer at the approved operating point in a few words."""
-    positive = class_name(prediction.positive)
-    if prediction.flagged:
-        return _("Flagged: {label}").format(label=positive)
-    return _("Not flagged as {label}").format(label=positive)
+def number_title(prediction: Prediction) -> str:
+    """Return what the number of an answer is: a probability, or a score that is none."""
+    words = (
+        _("Probability of {label}, calibrated")
+        if prediction.calibrated
+        else _("Score for {label}, not calibrated")
+    )
+    return words.format(label=class_name(prediction.positive))
+
+
+def no_scan() -> str:
+    """Say that an image shows signs of being no scan of the kind a model was made for."""
+    return _("Hardly a breast ultrasound image")
+
+
+def no_interval() -> str:
+    """Say why an image that fails a quality check gets no interval."""
+    return _("No interval is given: no validation scan was like this.")
+
+
+def answer_title(prediction: Prediction, failed: Collection[str] = ()) -> str:
+    """Return the answer at the approved operating point in a few words.
+
+    Parameters
+    ----------
+    failed
+        The quality checks that the image fails.
+    """
+    if hardly_a_scan(failed):
+        return no_scan()
+    return flag_words(prediction.positive, flagged=prediction.flagged)
 
 
 def point_name(name: str) -> str:
@@ -57,6 +76,13 @@ def point_name(name: str) -> str:
     }.get(name, name)
 
 
+def flags_from(threshold: str, name: str) -> str:
+    """Say from which probability on an operating point flags; ``threshold`` is written out."""
+    return _("Flags from {threshold} (“{point}”)").format(
+        threshold=threshold, point=point_name(name)
+    )
+
+
 def point_figures(point: OperatingPoint, positive: str) -> str:
     """Say what a threshold achieved on the validation scans, with 95 % intervals."""
     return _("found {found} of the {label} validation scans, spared {spared} of the others").format(
@@ -66,11 +92,14 @@ def point_figures(point: OperatingPoint, positive: str) -> str:
     )
 
 
-def evidence(prediction: Prediction) -> list[str]:
+def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
     """Say what stands behind a probability: interval, n, prevalence, and what it means elsewhere.
 
-    Lines for the person who reads it; ``**`` encloses what matters most.
+    Lines for the person who reads it; ``**`` encloses what matters most. Where the image fails a
+    quality check, how often such scores were right is not known, and the line says so.
     """
+    if failed:
+        return [no_interval()]
     lines = []
     if not prediction.calibrated:
         lines.append(_("This model came without calibration: its score is no probability."))

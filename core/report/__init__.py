@@ -7,14 +7,13 @@ did not confirm is drawn: no unconfirmed outline, no heat region.
 
 from core.report._batch import BatchRow, BatchState, batch_csv
 from core.report._document import ReportDocument
-from core.report._input import ManualMeasure, Outline, ReportInput, missing
+from core.report._input import Outline, ReportInput, missing
 from core.report._make import make_report
 from core.report._printers import batch_summary_html, batch_summary_pdf, to_html, to_pdf
 
 __all__ = [
     "BatchRow",
     "BatchState",
-    "ManualMeasure",
     "Outline",
     "ReportDocument",
     "ReportInput",

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from core.errors import ReportError
 from core.lesion import Lesion, safe_cell
 from core.model import Prediction
-from core.report._terms import checks
-from core.scan import Scan, doubts, thumbnail
+from core.scan import Outcome, Scan, check_quality, failed_checks, findings, thumbnail
 from core.text import _
 
 _THUMBNAIL = 64
@@ -51,12 +50,11 @@ class BatchRow:
         interval among ``n`` validation scans, and the prevalence it holds for.
     operating_point, threshold, task, version, bundle_digest
         What gave the answer.
-    quality, quality_failed
-        Worst outcome of the quality checks, and those that failed, in words.
+    quality, failed, quality_failed
+        Worst outcome of the quality checks; those that failed, as they are stored and in words
+        with their figures. Where one did, the answer has no interval.
     longest, perpendicular, unit
         Of the largest AI outline, which nobody has confirmed; ``unit`` is mm or px.
-    doubts
-        Plain signs that it is no scan of the kind the model was made for; no interval then.
     thumbnail
         uint8 small picture, or None.
     """
@@ -83,11 +81,11 @@ class BatchRow:
     version: str = ""
     bundle_digest: str = ""
     quality: str = ""
+    failed: tuple[str, ...] = ()
     quality_failed: tuple[str, ...] = ()
     longest: float | None = None
     perpendicular: float | None = None
     unit: str = ""
-    doubts: tuple[str, ...] = ()
     thumbnail: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @classmethod
@@ -114,7 +112,8 @@ class BatchRow:
         reason
             Why there is no answer, or why it was read although a quality check failed.
         quality
-            ``QualityReport.to_dict()``.
+            ``QualityReport.to_dict()``; None where there is none: an answer is then given the
+            check made now.
         lesions
             The AI's outlines, largest first; never heat regions.
 
@@ -127,14 +126,16 @@ class BatchRow:
             raise ReportError(
                 _("The AI result belongs to another image: read this one again, then report.")
             )
+        if quality is None and prediction is not None:
+            quality = check_quality(scan).to_dict()
         found = [str(check.get("outcome", "")) for check in (quality or {}).get("checks", ())]
         worst = max(found, key=("", "pass", "warn", "fail").index, default="")
         state = BatchState.READ
         if prediction is None:
             state = BatchState.QUALITY_FAILED if worst == "fail" else BatchState.NOT_READ
         values: dict[str, Any] = {} if prediction is None else _answer(prediction)
-        found_doubts = tuple(doubt.value for doubt in doubts(scan))
-        if found_doubts:
+        failed = failed_checks(quality)
+        if failed:
             # No validation scan was like this, so how often such scores were right is unknown.
             values |= {"low": None, "high": None, "n": None}
         if lesions and prediction is not None and prediction.has_lesion_map:
@@ -153,8 +154,8 @@ class BatchRow:
             frames=scan.frames,
             synthetic=scan.synthetic,
             quality=worst,
-            quality_failed=tuple(checks(quality, "fail")),
-            doubts=found_doubts,
+            failed=failed,
+            quality_failed=tuple(findings(quality, Outcome.FAIL)),
             thumbnail=thumbnail(scan, _THUMBNAIL),
             **values,
         )
@@ -239,7 +240,6 @@ def _columns(row: BatchRow) -> dict[str, Any]:
         "operating_threshold": row.threshold,
         "quality": row.quality,
         "quality_failed": "; ".join(row.quality_failed),
-        "doubts": "; ".join(row.doubts),
         "longest_chord": row.longest,
         "perpendicular_chord": row.perpendicular,
         "unit": row.unit,

@@ -10,8 +10,9 @@ from core.review import (
     Verdict,
     birads_name,
     confidence_name,
+    lexicon_terms,
     origin_name,
-    term_name,
+    place_name,
 )
 from core.text import _
 
@@ -28,7 +29,7 @@ def doctor_section(given: ReportInput) -> Section:
         rows.append((_("How sure"), plain(confidence_name(given.confidence))))
     if given.verdict is not None:
         rows.append((_("AI result"), plain(_verdict(given.verdict))))
-    rows += _lexicon(context)
+    rows += [(name, plain(terms)) for name, terms in lexicon_terms(context)]
     lines = () if rows or context.birads else (plain(_("No reading of the doctor’s was entered.")),)
     return Section(
         name="doctor",
@@ -48,15 +49,9 @@ def case_section(given: ReportInput) -> Section | None:
         rows.append((_("Pseudonym"), plain(context.pseudonym)))
     if context.age is not None:
         rows.append((_("Age"), plain(_("{n} years").format(n=context.age))))
-    place = []
-    if context.laterality is not None:
-        place.append(term_name(context.laterality))
-    if context.clock is not None:
-        place.append(_("{n} o'clock").format(n=context.clock))
-    if context.distance_mm is not None:
-        place.append(_("{n} mm from the nipple").format(n=f"{context.distance_mm:g}"))
+    place = place_name(context.laterality, context.clock, context.distance_mm)
     if place:
-        rows.append((_("Site"), plain(", ".join(place))))
+        rows.append((_("Site"), plain(place)))
     if not rows:
         return None
     return Section("case", _("Case"), "side", rows=tuple(rows))
@@ -74,20 +69,6 @@ def words_section(given: ReportInput) -> Section | None:
     if not entered:
         return None
     return Section("words", _("In the doctor’s words"), "below", rows=entered)
-
-
-def _lexicon(context: CaseContext) -> list[tuple[str, Words]]:
-    found = [
-        (_("Shape"), context.shape),
-        (_("Orientation"), context.orientation),
-        (_("Echo pattern"), context.echo_pattern),
-        (_("Posterior features"), context.posterior),
-    ]
-    rows = [(name, plain(term_name(term))) for name, term in found if term is not None]
-    if context.margins:
-        margins = plain(", ".join(term_name(margin) for margin in context.margins))
-        rows.insert(min(2, len(rows)), (_("Margin"), margins))
-    return rows
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -2,72 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from core.errors import ReportError
-from core.lesion import Lesion
+from core.errors import LesionError, ReportError
+from core.lesion import HandMeasure, Lesion, measure_by_hand
 from core.model import Prediction
 from core.review import CaseContext, Origin, Problem, Verdict
-from core.scan import Scan
+from core.scan import Scan, check_quality
 from core.text import _
 
 Outline = Literal["accepted", "drawn", "none"]
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ManualMeasure:
-    """A caliper or an ellipse that somebody set by hand; its figures come from its points.
-
-    Attributes
-    ----------
-    kind
-        ``caliper`` or ``ellipse``.
-    points
-        (x, y) in pixels of the image, x to the right, y down; a whole number is the middle of a
-        pixel. The two ends of a caliper; of an ellipse the two ends of one axis, then those of
-        the other.
-    """
-
-    kind: Literal["caliper", "ellipse"]
-    points: tuple[Point, ...]
-
-    def __post_init__(self) -> None:
-        fits = len(self.points) == (2 if self.kind == "caliper" else 4)
-        if not fits or not all(math.isfinite(n) for point in self.points for n in point):
-            raise ReportError(_("A manual measurement is incomplete: set it again."))
-
-    @classmethod
-    def of(cls, measure: Mapping[str, Any]) -> ManualMeasure:
-        """Make one from a mapping with ``kind`` and ``points``, as viewer and feedback have it.
-
-        Parameters
-        ----------
-        measure
-            ``kind`` is ``caliper``, ``distance`` (the same) or ``ellipse``. An ellipse has two
-            opposite corners of the upright box around it, the ends of one axis and one end of the
-            other, or the four ends of its axes.
-
-        Raises
-        ------
-        ReportError
-            It is none of these.
-        """
-        points = tuple((float(x), float(y)) for x, y in measure.get("points", ()))
-        if measure.get("kind") in ("caliper", "distance"):
-            return cls("caliper", points)
-        if len(points) == 2:
-            (x0, y0), (x1, y1) = points
-            x, y = (x0 + x1) / 2, (y0 + y1) / 2
-            points = ((x0, y), (x1, y), (x, y0), (x, y1))
-        elif len(points) == 3:
-            (ax, ay), (bx, by), (cx, cy) = points
-            points = (*points, (ax + bx - cx, ay + by - cy))
-        return cls("ellipse", points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +43,7 @@ class ReportInput:
         The doctor's own entry; all may be missing.
     quality, override_reason
         ``QualityReport.to_dict()`` of the image, and why it was read although a check failed.
+        Without a report :attr:`checked` makes one.
     measures
         Calipers and ellipses set by hand.
 
@@ -124,7 +72,7 @@ class ReportInput:
     comment: str = ""
     quality: Mapping[str, Any] | None = None
     override_reason: str = ""
-    measures: tuple[ManualMeasure, ...] = ()
+    measures: tuple[HandMeasure, ...] = ()
 
     def __post_init__(self) -> None:
         if self.made_at.utcoffset() is None:
@@ -143,11 +91,18 @@ class ReportInput:
             raise ReportError(_("The outline to print is empty: accept or draw one first."))
         if any(not _inside(lesion, self.scan) for lesion in self.printed):
             raise ReportError(_("The outline belongs to another image: draw it again."))
+        if not all(_of_this(measure, self.scan) for measure in self.measures):
+            raise ReportError(_("A measurement belongs to another image: measure again."))
 
     @property
     def printed(self) -> tuple[Lesion, ...]:
         """The lesions that may be printed: accepted by the doctor, or the doctor's own."""
         return () if self.outline == "none" else self.lesions
+
+    @property
+    def checked(self) -> Mapping[str, Any]:
+        """The quality of the image; checked now where it was not handed in."""
+        return check_quality(self.scan).to_dict() if self.quality is None else self.quality
 
 
 def missing(given: ReportInput) -> tuple[str, ...]:
@@ -169,3 +124,11 @@ def missing(given: ReportInput) -> tuple[str, ...]:
 def _inside(lesion: Lesion, scan: Scan) -> bool:
     left, top, width, height = lesion.box
     return left >= 0 and top >= 0 and left + width <= scan.width and top + height <= scan.height
+
+
+def _of_this(measure: HandMeasure, scan: Scan) -> bool:
+    """Tell whether these points give this measurement on ``scan``."""
+    try:
+        return measure_by_hand(measure.kind, measure.points, scan) == measure
+    except LesionError:
+        return False

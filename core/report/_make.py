@@ -8,12 +8,12 @@ from core.errors import ReportError
 from core.model import (
     Prediction,
     answer_title,
-    apart,
     class_name,
     evidence,
-    percent,
+    flags_from,
+    not_excluded,
+    number_title,
     point_figures,
-    point_name,
 )
 from core.report._doctor import case_section, doctor_section, words_section
 from core.report._document import (
@@ -28,10 +28,17 @@ from core.report._document import (
 from core.report._input import ReportInput
 from core.report._measures import measurements
 from core.report._picture import picture
-from core.report._terms import checks, correction_words, note_words
 from core.review import Verdict, problem_name
-from core.scan import doubt_line, doubts, thumbnail
-from core.text import _, language
+from core.scan import (
+    Outcome,
+    correction_words,
+    failed_checks,
+    findings,
+    note_line,
+    thumbnail,
+    untested_words,
+)
+from core.text import _, apart, language, percent
 
 _THUMBNAIL = 128
 
@@ -116,33 +123,20 @@ def _ai(given: ReportInput) -> Section:
         lines = [plain(given.no_prediction)] if given.no_prediction else []
         lines.append(plain(_("This report is the doctor’s own reading alone.")))
         return Section("ai", _("AI result"), "side", _("No AI result"), lines=tuple(lines))
-    found = doubts(given.scan)
-    positive = class_name(prediction.positive)
+    failed = failed_checks(given.checked)
     shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
-    title = (
-        _("Probability of {label}, calibrated")
-        if prediction.calibrated
-        else _("Score for {label}, not calibrated")
-    )
-    lines = [(*plain(title.format(label=positive) + ": "), *strong(shown))]
-    lines += [plain(doubt_line(doubt)) for doubt in found]
-    if found:
-        lines.append(plain(_("No interval is given: no validation scan was like this.")))
-    else:
-        lines += [marked(line) for line in evidence(prediction)]
+    lines = [strong(untested_words(failed))] if failed else []
+    lines.append((*plain(number_title(prediction) + ": "), *strong(shown)))
+    lines += [marked(line) for line in evidence(prediction, failed)]
     lines.append(plain(_classes(prediction)))
     lines.append(plain(_operating_point(prediction, threshold)))
     return Section(
         name="ai",
         heading=_("AI result, second reading"),
         place="side",
-        headline=_("Hardly a breast ultrasound image") if found else answer_title(prediction),
+        headline=answer_title(prediction, failed),
         lines=tuple(lines),
-        warning=""
-        if prediction.flagged
-        else _("{label} does not exclude cancer.").format(
-            label=class_name(prediction.answer).capitalize()
-        ),
+        warning="" if prediction.flagged else not_excluded(prediction.answer),
     )
 
 
@@ -154,9 +148,7 @@ def _classes(prediction: Prediction) -> str:
 
 def _operating_point(prediction: Prediction, threshold: str) -> str:
     point = prediction.operating_point
-    words = _("Flags from {threshold} (“{point}”)").format(
-        threshold=threshold, point=point_name(point.name)
-    )
+    words = flags_from(threshold, point.name)
     if point.n:
         words += ": " + point_figures(point, class_name(prediction.positive))
         words += f" (n = {point.n})"
@@ -183,7 +175,7 @@ def _overridden(given: ReportInput) -> Section:
         lines.append(plain(_("What was wrong: {problems}.").format(problems=wrong)))
     if given.outline == "drawn" and prediction is not None and prediction.has_lesion_map:
         lines.append(plain(_("The AI’s outline was not used: the doctor drew another.")))
-    for check in checks(given.quality, "fail"):
+    for check in findings(given.quality, Outcome.FAIL):
         lines.append(plain(_("Read although a quality check failed: {check}.").format(check=check)))
     if given.override_reason:
         lines.append(plain(_("Reason given: {reason}").format(reason=given.override_reason)))
@@ -202,13 +194,11 @@ def _overridden(given: ReportInput) -> Section:
 
 def _notes(given: ReportInput) -> Section | None:
     scan = given.scan
-    lines = [note_words(note) for note in scan.notes]
+    lines = [note_line(note) for note in scan.notes]
     if given.quality is not None:
-        lines += [
-            _("Quality check with a warning: {check}.").format(check=check)
-            for check in checks(given.quality, "warn")
-        ]
-        if not checks(given.quality, "warn") and not checks(given.quality, "fail"):
+        warned = findings(given.quality, Outcome.WARN)
+        lines += [_("Quality check with a warning: {check}.").format(check=each) for each in warned]
+        if not warned and not failed_checks(given.quality):
             lines.append(_("The image passed every quality check."))
     if not lines:
         return None

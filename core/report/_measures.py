@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
-from core.lesion import Lesion
+from core.lesion import HandMeasure, Lesion
 from core.report._document import Grid, Section, Words, plain
-from core.report._input import ManualMeasure, ReportInput
-from core.report._picture import box_of, letter
-from core.scan import Scan
+from core.report._input import ReportInput
+from core.report._picture import letter
 from core.text import _
 
 _NONE = "–"
@@ -21,7 +16,7 @@ _FEW = 6
 def measurements(given: ReportInput) -> Section | None:
     """Return the table of everything measured, or None where nothing is."""
     rows = [_of_lesion(lesion, i) for i, lesion in enumerate(given.printed)]
-    rows += [_by_hand(measure, given.scan, i) for i, measure in enumerate(given.measures)]
+    rows += [_by_hand(measure, i) for i, measure in enumerate(given.measures)]
     if not rows:
         return None
     header = ("", _("Longest axis"), _("Perpendicular"), _("Area"), _("Depth / width"))
@@ -39,43 +34,28 @@ def length(value: float, unit: str) -> str:
     return f"{value:.1f} mm" if unit == "mm" else f"{value:.0f} px"
 
 
+def _area(value: float, unit: str) -> str:
+    return f"{length(value, unit)}²"
+
+
 def _of_lesion(lesion: Lesion, index: int) -> tuple[str, ...]:
     m = lesion.measurements
     number = str(index + 1) + ("*" if m.touches_border else "")
-    area = f"{m.area:.1f} mm²" if m.unit == "mm" else f"{m.area:.0f} px²"
     return (
         number,
         length(m.longest_chord, m.unit),
         length(m.perpendicular_chord, m.unit),
-        area,
+        _area(m.area, m.unit),
         f"{m.depth_to_width:.2f}",
     )
 
 
-def _by_hand(measure: ManualMeasure, scan: Scan, index: int) -> tuple[str, ...]:
-    spacing = scan.spacing_at(box_of(_reach(measure), scan))
-    unit = "px" if spacing is None else "mm"
-    row, column = spacing or (1.0, 1.0)
-    ends = np.array(measure.points, np.float64) * (column, row)
-    if measure.kind == "caliper":
-        apart = float(np.hypot(*(ends[1] - ends[0])))
-        return (letter(index), length(apart, unit), _NONE, _NONE, _NONE)
-    # Scales that differ by direction turn the axes: the singular values are the new ones.
-    diameters = np.linalg.svd(ends[1::2] - ends[::2], compute_uv=False)
-    area = math.pi / 4 * float(diameters.prod())
-    said = f"{area:.1f} mm²" if unit == "mm" else f"{area:.0f} px²"
-    return (letter(index), *(length(float(axis), unit) for axis in diameters), said, _NONE)
-
-
-def _reach(measure: ManualMeasure) -> tuple[tuple[float, float], ...]:
-    """Return the corners an ellipse reaches to: it bulges beyond the ends of turned axes."""
-    if measure.kind == "caliper":
-        return measure.points
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = measure.points
-    x, y = (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
-    wide = math.hypot(bx - ax, dx - cx) / 2
-    high = math.hypot(by - ay, dy - cy) / 2
-    return (x - wide, y - high), (x + wide, y + high)
+def _by_hand(measure: HandMeasure, index: int) -> tuple[str, ...]:
+    unit = measure.unit.removesuffix("2")
+    if measure.kind == "distance":
+        return (letter(index), length(measure.value, unit), _NONE, _NONE, _NONE)
+    axes = (length(axis, unit) for axis in measure.axes)
+    return (letter(index), *axes, _area(measure.value, unit), _NONE)
 
 
 def _notes(given: ReportInput, rows: list[tuple[str, ...]]) -> list[Words]:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.lesion import Lesion
+from core.lesion import HandMeasure, Lesion
 from core.report._document import Picture, ScaleBar, Shape, Words, plain, strong
-from core.report._input import ManualMeasure, ReportInput
+from core.report._input import ReportInput
 from core.scan import Box, Scan, Spacing
 from core.text import _
 
@@ -47,14 +47,6 @@ def letter(index: int) -> str:
     return chr(65 + place) + (str(turn + 1) if turn else "")
 
 
-def box_of(points: tuple[tuple[float, float], ...], scan: Scan) -> Box:
-    """Return the pixels that points reach over, inside the image."""
-    columns = [min(max(math.floor(x + 0.5), 0), scan.width - 1) for x, _y in points]
-    rows = [min(max(math.floor(y + 0.5), 0), scan.height - 1) for _x, y in points]
-    left, top = min(columns), min(rows)
-    return left, top, max(columns) - left + 1, max(rows) - top + 1
-
-
 def scale(given: ReportInput) -> tuple[Spacing | None, Box | None]:
     """Return the scale the bar shows, and the region it holds in where not all over the image.
 
@@ -65,7 +57,7 @@ def scale(given: ReportInput) -> tuple[Spacing | None, Box | None]:
         return scan.spacing, None
     calibrated = [region for region in scan.regions if region.spacing is not None]
     boxes = [lesion.box for lesion in given.printed]
-    boxes += [box_of(measure.points, scan) for measure in given.measures]
+    boxes += [measure.box for measure in given.measures]
     for box in boxes:
         for region in calibrated:
             if region.holds(box) and scan.spacing_at(box) == region.spacing:
@@ -113,12 +105,12 @@ def _corners(chain: NDArray[np.int32]) -> NDArray[np.float64]:
     return points[turns] if int(turns.sum()) >= 3 else points
 
 
-def _by_hand(measure: ManualMeasure, index: int) -> list[Shape]:
+def _by_hand(measure: HandMeasure, index: int) -> list[Shape]:
     points = np.array(measure.points, np.float64) + 0.5
-    if measure.kind == "caliper":
+    if measure.kind == "distance":
         return [Shape("caliper", points, False, letter(index))]
-    centre = points.mean(axis=0)
-    first, second = (points[1] - points[0]) / 2, (points[3] - points[2]) / 2
+    centre = (points[0] + points[1]) / 2
+    first, second = points[1] - centre, points[2] - centre
     turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)[:, None]
     return [
         Shape("caliper", centre + np.cos(turn) * first + np.sin(turn) * second, True, letter(index))

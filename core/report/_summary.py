@@ -22,7 +22,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
-from core.model import apart, class_name, percent, point_name
+from core.model import flag_words, flags_from, no_interval, no_scan, not_excluded
 from core.report import _fonts
 from core.report._batch import BatchRow, BatchState, counts
 from core.report._document import Words, plain, strong
@@ -31,7 +31,8 @@ from core.report._make import phrases, stamp
 from core.report._measures import length
 from core.report._pdf import MARGIN, WIDTH, canvas_of, footer, one_at_a_time
 from core.report._pdf_parts import INK, QUIET, RULE, TINT, Sizes, one_line, paragraph
-from core.text import _, language, ngettext
+from core.scan import hardly_a_scan, untested_words
+from core.text import _, apart, language, ngettext, percent
 
 _SIDE: Final = 13 * mm
 _SIZES: Final = Sizes(7.6, 0)
@@ -144,20 +145,17 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
     if row.probability is None:
         lines = [strong(state_words(row.state))]
         return (*lines, plain(row.reason)) if row.reason else tuple(lines)
-    positive = class_name(row.positive)
-    title = (
-        _("Flagged: {label}").format(label=positive)
-        if row.flagged
-        else _("Not flagged as {label}").format(label=positive)
-    )
+    title = flag_words(row.positive, flagged=bool(row.flagged))
     shown = apart(row.probability, row.threshold or row.probability)[0]
     words = f" · {shown}"
     if row.calibrated is False:
         words += " " + _("(not calibrated)")
     lines = [(*strong(title), *plain(words))]
-    if row.doubts:
-        lines.insert(0, strong(_("Hardly a breast ultrasound image")))
-        lines += [plain(_("No interval is given: no validation scan was like this."))]
+    if row.failed:
+        lines.insert(0, strong(untested_words(row.failed)))
+        if hardly_a_scan(row.failed):
+            lines.insert(0, strong(no_scan()))
+        lines.append(plain(no_interval()))
     elif row.low is not None and row.high is not None:
         lines.append(
             plain(
@@ -169,13 +167,7 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
     else:
         lines.append(plain(_("no interval")))
     if not row.flagged:
-        lines.append(
-            plain(
-                _("{label} does not exclude cancer.").format(
-                    label=class_name(row.answer).capitalize()
-                )
-            )
-        )
+        lines.append(plain(not_excluded(row.answer)))
     if row.reason:
         lines.append(plain(_("Reason given: {reason}").format(reason=row.reason)))
     return tuple(lines)
@@ -194,10 +186,7 @@ def _notes(rows: Sequence[BatchRow]) -> list[Words]:
             task=task, version=version, digest=digest
         )
         if threshold is not None:
-            words += " " + _("Flags from {threshold} (“{point}”)").format(
-                threshold=percent(threshold), point=point_name(point)
-            )
-            words += "."
+            words += f" {flags_from(percent(threshold), point)}."
         if prevalence is None:
             words += " " + _("The prevalence this number holds for is not known.")
         else:

@@ -10,14 +10,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from core.errors import InvalidFeedback
+from core.errors import InvalidFeedback, LesionError
+from core.lesion import measure_within
 from core.review import _check
-from core.scan import Box, Spacing, spacing_within
 from core.text import _
 
 if TYPE_CHECKING:
@@ -31,7 +28,8 @@ MAX_QUALITY_BYTES = 16_384
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[a-z_]{1,32}")
 _OUTCOMES = ("pass", "warn", "fail")
-# How far a length may lie from that of its points, which are rounded to hundredths of a pixel.
+# How far a figure may lie from that of its points, and a point from where it is kept: points are
+# rounded to hundredths of a pixel.
 _SHARE, _PIXELS = 0.01, 0.1
 Point = tuple[float, float]
 
@@ -108,11 +106,10 @@ def _outcome(quality: Mapping[str, Any]) -> str:
 
 
 def measures(drawn: Iterable[Mapping[str, Any]], facts: ImageFacts) -> tuple[dict[str, Any], ...]:
-    """Return measurements by hand as plain values; refuse what does not fit the image.
+    """Return measurements by hand as ``HandMeasure.to_dict()`` gives them, measured again.
 
-    A distance has its two ends as points. An ellipse has the two ends of one axis and an end of
-    the other, at a right angle in the picture; its value is its area, and ``axes`` are its longest
-    and shortest diameter. Points are (x, y), whole numbers at pixel centres.
+    Each is a mapping with ``kind``, ``points``, ``value`` and ``unit``, and may have ``axes`` and
+    ``no_mm``. What its points do not give on this image is refused.
     """
     items = tuple(drawn)
     if len(items) > MAX_MEASURES:
@@ -125,93 +122,32 @@ def measures(drawn: Iterable[Mapping[str, Any]], facts: ImageFacts) -> tuple[dic
 def _measure(item: Mapping[str, Any], facts: ImageFacts) -> dict[str, Any]:
     unusable = InvalidFeedback(_("A measurement cannot be used. Delete it and measure again."))
     try:
-        kind, unit, reason = str(item["kind"]), item["unit"], item.get("no_mm")
         points = [(float(x), float(y)) for x, y in item["points"]]
         value, axes = float(item["value"]), [float(axis) for axis in item.get("axes", ())]
-    except (TypeError, ValueError, KeyError, AttributeError):
-        raise unusable from None
-    numbers = [value, *axes, *(number for point in points for number in point)]
-    if (
-        not set(item) <= {"kind", "points", "value", "unit", "axes", "no_mm"}
-        or kind not in _MEASURES
-        or unit not in _MEASURES[kind].units
-        or len(points) != _MEASURES[kind].points
-        or not all(map(math.isfinite, numbers))
-        or not (reason is None or reason in _NO_MILLIMETRES)
-    ):
-        raise unusable
-    # The third point of an ellipse, squared to the first axis, may come to lie beyond an edge.
-    inside = all(0 <= x <= facts.width and 0 <= y <= facts.height for x, y in points[:2])
-    near = all(
-        -facts.width <= x <= 2 * facts.width and -facts.height <= y <= 2 * facts.height
-        for x, y in points
-    )
-    if not (inside and near):
-        raise InvalidFeedback(_("A measurement leaves the image. Delete it and measure again."))
-    extent, halves = _drawn(kind, points)
-    scale: Spacing | None = (1.0, 1.0)
-    if unit.startswith("mm"):
-        scale = spacing_within(facts.regions, facts.spacing, extent)
-    if scale is None or not _agrees(value, axes, halves, scale):
-        raise unusable
-    return {
-        "kind": kind,
-        "points": [list(point) for point in points],
-        "value": value,
-        "unit": unit,
-        "axes": axes,
-        "no_mm": reason,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    points: int
-    units: tuple[str, str]
-
-
-_MEASURES = {"distance": _Measure(2, ("px", "mm")), "ellipse": _Measure(3, ("px2", "mm2"))}
-# Why a measurement is in pixels.
-_NO_MILLIMETRES = ("uncalibrated", "outside", "crosses", "no lengths")
-
-
-def _drawn(kind: str, points: list[Point]) -> tuple[Box, list[Point]]:
-    """Return the pixels something lies on, and its half axes (one for a distance)."""
-    (x0, y0), (x1, y1) = points[:2]
-    centre, first = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
-    halves = [first]
-    reach = abs(first[0]), abs(first[1])
-    if kind == "ellipse":
-        long = math.hypot(*first)
-        across = (-first[1] / long, first[0] / long) if long else (0.0, 0.0)
-        x, y = points[2][0] - centre[0], points[2][1] - centre[1]
-        short = x * across[0] + y * across[1]
-        halves.append((across[0] * short, across[1] * short))
-        # The farthest points of an ellipse along x and y.
-        reach = (
-            math.hypot(*(half[0] for half in halves)),
-            math.hypot(*(half[1] for half in halves)),
+        again = measure_within(
+            str(item["kind"]), points, facts.width, facts.height, facts.spacing, facts.regions
         )
-    # A pixel reaches half a step around its centre.
-    left, right = (math.floor(centre[0] + sign * reach[0] + 0.5) for sign in (-1, 1))
-    top, bottom = (math.floor(centre[1] + sign * reach[1] + 0.5) for sign in (-1, 1))
-    return (left, top, right - left + 1, bottom - top + 1), halves
+        unit, reason = item["unit"], item.get("no_mm")
+    except (TypeError, ValueError, KeyError, AttributeError, LesionError):
+        raise unusable from None
+    if any(map(_moved, points[:2], again.points[:2])):
+        raise InvalidFeedback(_("A measurement leaves the image. Delete it and measure again."))
+    agrees = (
+        set(item) <= set(again.to_dict())
+        and unit == again.unit
+        and reason in (None, again.no_mm)
+        and _near(value, again.value)
+        and (not axes or len(axes) == len(again.axes))
+        and all(map(_near, axes, again.axes))
+    )
+    if not agrees:
+        raise unusable
+    return again.to_dict()
 
 
-def _agrees(value: float, axes: list[float], halves: list[Point], scale: Spacing) -> bool:
-    scaled = np.array([(x * scale[1], y * scale[0]) for x, y in halves])
-    # A scale that differs by direction turns the axes: the singular values are the new ones.
-    semi = [float(half) for half in np.linalg.svd(scaled, compute_uv=False)]
-    slack = _PIXELS * max(scale)
-    if len(halves) == 1:
-        return not axes and _near(value, 2 * semi[0], slack)
-    if axes and not (
-        len(axes) == 2
-        and all(_near(axis, 2 * half, slack) for axis, half in zip(axes, semi, strict=True))
-    ):
-        return False
-    return _near(value, math.pi * semi[0] * semi[1], math.pi * (semi[0] + semi[1]) * slack)
+def _moved(point: Point, kept: Point) -> bool:
+    return math.dist(point, kept) > _PIXELS
 
 
-def _near(value: float, true: float, slack: float) -> bool:
-    return value > 0 and abs(value - true) <= _SHARE * true + slack
+def _near(value: float, true: float) -> bool:
+    return math.isclose(value, true, rel_tol=_SHARE)

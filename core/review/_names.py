@@ -1,12 +1,14 @@
-"""The names of verdicts, origins and lexicon terms, the same on the page and in a report."""
+"""Verdicts, origins, places and lexicon terms in words: the same on the page and in a report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from core.review._choices import Origin, Problem, Verdict
 from core.review._context import (
     BiRads,
+    CaseContext,
     EchoPattern,
     Laterality,
     LesionMargin,
@@ -91,7 +93,7 @@ def term_name(term: StrEnum) -> str:
 def birads_name(category: BiRads) -> str:
     """Return a BI-RADS category with what it means (ACR BI-RADS Atlas, 5th edition)."""
     return {
-        BiRads.INCOMPLETE: _("BI-RADS 0: incomplete"),
+        BiRads.INCOMPLETE: _("BI-RADS 0: incomplete, need additional imaging evaluation"),
         BiRads.NEGATIVE: _("BI-RADS 1: negative"),
         BiRads.BENIGN: _("BI-RADS 2: benign"),
         BiRads.PROBABLY_BENIGN: _("BI-RADS 3: probably benign"),
@@ -99,5 +101,51 @@ def birads_name(category: BiRads) -> str:
         BiRads.MODERATE_SUSPICION: _("BI-RADS 4B: moderate suspicion of malignancy"),
         BiRads.HIGH_SUSPICION: _("BI-RADS 4C: high suspicion of malignancy"),
         BiRads.HIGHLY_SUGGESTIVE: _("BI-RADS 5: highly suggestive of malignancy"),
-        BiRads.PROVEN: _("BI-RADS 6: malignancy proven by biopsy"),
+        BiRads.PROVEN: _("BI-RADS 6: known biopsy-proven malignancy"),
     }[category]
+
+
+def field_name(name: str) -> str:
+    """Return what a lexicon field of :class:`CaseContext` is called."""
+    return {
+        "shape": _("Shape"),
+        "orientation": _("Orientation"),
+        "margins": _("Margin"),
+        "echo_pattern": _("Echo pattern"),
+        "posterior": _("Posterior features"),
+    }[name]
+
+
+def lexicon_terms(context: CaseContext) -> list[tuple[str, str]]:
+    """Return the lexicon fields that were filled in and their terms, in the lexicon's order."""
+    found: dict[str, Sequence[StrEnum | None]] = {
+        "shape": [context.shape],
+        "orientation": [context.orientation],
+        "margins": context.margins,
+        "echo_pattern": [context.echo_pattern],
+        "posterior": [context.posterior],
+    }
+    named = {
+        field: [term_name(term) for term in terms if term is not None]
+        for field, terms in found.items()
+    }
+    return [(field_name(field), ", ".join(names)) for field, names in named.items() if names]
+
+
+def clock_name(hour: int) -> str:
+    """Return a position on the clock face."""
+    return _("{n} o'clock").format(n=hour)
+
+
+def place_name(
+    laterality: Laterality | None, clock: int | None, distance: float | None = None
+) -> str:
+    """Return where a lesion lies, as far as it was given; ``distance`` is in mm."""
+    parts = []
+    if laterality is not None:
+        parts.append(term_name(laterality))
+    if clock is not None:
+        parts.append(clock_name(clock))
+    if distance is not None:
+        parts.append(_("{n} mm from the nipple").format(n=f"{distance:g}"))
+    return ", ".join(parts)

@@ -19,8 +19,17 @@ from core.scan._correct import (
     split_panels,
     trim,
 )
-from core.scan._doubts import Doubt, doubt_line, doubts
 from core.scan._encode import encode_png, pixels_from_png, restore_scan, thumbnail
+from core.scan._names import (
+    check_figure,
+    check_name,
+    correction_words,
+    failed_checks,
+    findings,
+    hardly_a_scan,
+    note_line,
+    untested_words,
+)
 from core.scan._parts import (
     Box,
     Correction,
@@ -30,6 +39,7 @@ from core.scan._parts import (
     Region,
     Spacing,
     Window,
+    one_spacing,
     spacing_within,
 )
 from core.scan._quality import Check, CheckName, Outcome, QualityReport, check_quality
@@ -45,7 +55,6 @@ __all__ = [
     "CheckName",
     "Correction",
     "Depth",
-    "Doubt",
     "LesionSpec",
     "Loop",
     "Note",
@@ -59,17 +68,23 @@ __all__ = [
     "Spacing",
     "Window",
     "case_number",
+    "check_figure",
+    "check_name",
     "check_quality",
     "contrast",
+    "correction_words",
     "crop",
-    "doubt_line",
-    "doubts",
     "encode_png",
+    "failed_checks",
     "files_of",
+    "findings",
     "flip",
+    "hardly_a_scan",
     "is_archive",
     "list_samples",
     "make_phantom",
+    "note_line",
+    "one_spacing",
     "open_archive",
     "open_sample",
     "pixels_from_png",
@@ -83,4 +98,5 @@ __all__ = [
     "split_panels",
     "thumbnail",
     "trim",
+    "untested_words",
 ]

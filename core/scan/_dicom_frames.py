@@ -4,7 +4,8 @@ Encapsulated frames are found once, when the file is opened (PS3.5 A.4): one fra
 the offset tables, or, where there are none, by the mark every codestream begins with. Decoders:
 Pillow (libjpeg) for JPEG in eight bits, GDCM for lossless JPEG and JPEG-LS, pylibjpeg for
 JPEG 2000, HTJ2K and RLE, pydicom for what is not compressed. Always the same one for the same
-syntax, so that the same file gives the same pixels everywhere.
+syntax, so that the same file gives the same pixels everywhere. GDCM and pylibjpeg run in a process
+of their own (``_decoder_process``).
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 from pydicom import uid
-from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from core.errors import UnsupportedFormat
+from core.scan._decoder_process import POOL
 from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
-from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, unread_syntax
+from core.scan._dicom_streams import jpeg_2000_size, jpeg_size, lossless_essence, unread_syntax
 from core.scan._formats import corrupt
 from core.scan._jpeg import AFTER_JPEG
 from core.text import _
@@ -157,6 +158,9 @@ class Frames:
         end = frame.rfind(b"\xff\xd9", max(0, len(frame) - 16))
         if end < 0:
             raise corrupt()
+        if self.syntax not in _JPEG:
+            frame = lossless_essence(frame, self.layout.samples)
+            end = len(frame) - 2
         found = self._decoded(frame)
         # GDCM tells the log of bytes behind a whole image, each time: it is only asked where
         # the image ends as what was made up does.
@@ -171,19 +175,21 @@ class Frames:
             return self._libjpeg(frame)
         # Codestreams are read by pixel whatever the header says of planes.
         options: dict[str, Any] = {"planar_configuration": 0}
+        lossless = self.syntax in _HUFFMAN
+        if lossless and self.layout.samples == 3:
+            options["photometric_interpretation"] = "RGB"  # as the mark says: as stored
         if self.syntax == uid.RLELossless:
             # What pydicom makes of unused bits ignores where the used ones lie.
             options["correct_unused_bits"] = False
-        stored, properties = get_decoder(self.syntax).as_array(
-            encapsulate([frame], has_bot=False),
-            index=0,
-            raw=True,
-            decoding_plugin="gdcm" if self.syntax in _GDCM else "pylibjpeg",
-            **self._options(1, **options),
+        stored, named = POOL.decode(
+            frame,
+            syntax=str(self.syntax),
+            plugin="gdcm" if self.syntax in _GDCM else "pylibjpeg",
+            options=self._options(1, **options),
         )
         if self.syntax == uid.RLELossless:
             stored = self._used_bits(stored)
-        return self._coloured(stored, str(properties["photometric_interpretation"]))
+        return self._coloured(stored, self.layout.photometric if lossless else named)
 
     def _used_bits(self, stored: NDArray[np.integer]) -> NDArray[np.integer]:
         """Keep the stored bits of every word and spread the sign; others may be an old overlay."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 from core.errors import UnsupportedFormat
+from core.scan._formats import corrupt
+from core.scan._jpeg import walk_jpeg
 from core.text import _
 
 #: Rows, columns, components and precision in bits.
@@ -18,6 +20,9 @@ _FRAME_HEADERS = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 #: the codestream.
 _WRAPPED = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _MOST_BOXES = 100
+_SOF3, _DHT, _EOI, _SOS, _DRI = 0xC3, 0xC4, 0xD9, 0xDA, 0xDD
+#: Adobe's mark: no colour transform.
+_AS_STORED = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 
 def unread_syntax() -> UnsupportedFormat:
@@ -75,3 +80,38 @@ def jpeg_2000_size(frame: bytes) -> Size | None:
     right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
     components, depth = struct.unpack_from(">HB", frame, start + 40)
     return bottom - top, right - left, components, (depth & 0x7F) + 1
+
+
+def lossless_essence(frame: bytes, components: int) -> bytes:
+    """Return a lossless JPEG (T.81, annex H) with nothing in it but the image.
+
+    GDCM ends the process where a mark for colours contradicts the header: with a mark of our own
+    there is none to contradict it, and components come out as they went in.
+
+    Raises
+    ------
+    CorruptFile
+        It is not one such image, whole.
+    UnsupportedFormat
+        Its components are of different sizes.
+    """
+    kept = [frame[:2], _AS_STORED if components == 3 else b""]
+    frames = scanned = 0
+    for marker, start, body, end in walk_jpeg(frame):
+        if marker == _SOF3:
+            frames += 1
+            if frame[body + 5] != components or end - body != 6 + 3 * components:
+                raise corrupt()
+            if any(frame[body + 7 + 3 * index] != 0x11 for index in range(components)):
+                raise unread_syntax()
+        elif marker == _SOS:
+            count = frame[body]
+            predictor, last, shift = frame[body + 1 + 2 * count : body + 4 + 2 * count]
+            scanned += count
+            if frames != 1 or not 1 <= predictor <= 7 or last or shift:
+                raise corrupt()
+        if marker in (_SOF3, _DHT, _DRI, _SOS, _EOI):
+            kept.append(frame[start:end])
+    if frames != 1 or scanned != components:
+        raise corrupt()
+    return b"".join(kept)

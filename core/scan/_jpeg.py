@@ -130,13 +130,13 @@ def decode_part(tables: bytes, part: bytes, *, ycc: bool) -> NDArray[np.uint8]:
     if tables:
         kept += [
             tables[start:end]
-            for marker, start, _body, end in _walk(tables)
+            for marker, start, _body, end in walk_jpeg(tables)
             if marker in (_DHT, _DQT, _DRI)
         ]
     return opened.pixels(b"".join((*kept, clean[2:])))
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+def walk_jpeg(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yield (marker, segment start, body start, end) of each segment up to the end mark.
 
     The end of a scan (SOS) takes in its compressed data.
@@ -179,7 +179,7 @@ def _essence(data: bytes, *, marks: bool = True) -> tuple[bytes, int, bool]:
     exif: bytes | None = None
     frames = scans = 0
     marked = False
-    for marker, start, body, end in _walk(data):
+    for marker, start, body, end in walk_jpeg(data):
         frames += marker in _FRAMES
         scans += marker == _SOS
         if frames > 1 or scans > _MOST_SCANS or (marker == _SOS and not frames):
@@ -202,7 +202,7 @@ def _matches(data: bytes) -> bool:
 
 
 def _open(data: bytes) -> JpegFile:
-    for marker, _start, body, end in _walk(data):
+    for marker, _start, body, end in walk_jpeg(data):
         if marker == _SOS:
             break
         if marker not in _FRAMES:

@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import LesionError
 from core.lesion import LesionControls, LesionResult, Measurements, find_lesions, safe_cell
 from core.model import BatchRead, Bundle, Prediction
-from core.scan import Scan
+from core.scan import Outcome, Scan, check_quality, findings
 from core.text import _
 
 _LENGTHS = ("longest_chord", "perpendicular_chord", "width", "depth")
@@ -109,6 +109,9 @@ def make_row(
         problem = _("The answer was for another scan and was discarded. Read again.")
         return row | {"status": "problem", "problem": problem}
     row |= _answer(read.prediction)
+    if row["quality"] == Outcome.FAIL:
+        # No validation scan was like this, so how often such scores were right is not known.
+        row |= dict.fromkeys(("interval_low", "interval_high", "interval_n", "interval_positives"))
     lesion_map = read.prediction.lesion_map()
     if lesion_map is not None:
         try:
@@ -140,8 +143,11 @@ def _scan(scan: Scan) -> Row:
 
 
 def _quality(scan: Scan) -> tuple[str, str]:
-    """Return the outcome of the quality check, and the names of what did not pass."""
-    return "", ""
+    """Return the outcome of the quality check, and what did not pass, each with its figure."""
+    report = check_quality(scan)
+    stored = report.to_dict()
+    problems = [*findings(stored, Outcome.FAIL), *findings(stored, Outcome.WARN)]
+    return report.outcome.value, "; ".join(problems)
 
 
 def _answer(prediction: Prediction) -> Row:

@@ -19,15 +19,16 @@ from core.errors import OverreadError, ScanError, ScoreError
 from core.lesion import LesionControls
 from core.model import BatchRead, Predictor
 from core.model import Source as ReadSource
-from core.scan import Scan, read_scan
+from core.scan import Scan, files_of, read_scan
 from core.score._rows import columns, constants, make_row, written
-from core.score._sources import Loader, files_of
 from core.score._table import Table
 from core.settings import Settings
 from core.text import _, language, use_language
 
 logger = logging.getLogger(__name__)
 
+#: Gives the bytes of a file, or raises :class:`~core.errors.ScanError`.
+Loader = Callable[[], bytes]
 #: Goes up when the meaning of a column changes.
 _FORMAT = 1
 #: Files opened ahead where their frames have to be counted first.

@@ -20,21 +20,13 @@ from core.review import (
     PosteriorFeatures,
     Suggestion,
     Suggestions,
-)
-from core.text import _
-from core.ui.lexicon import (
     birads_name,
     clock_name,
-    echo_name,
-    laterality_name,
-    margin_name,
-    orientation_name,
-    posterior_name,
-    record_text,
-    shape_name,
-    suggestion_text,
-    withheld_text,
+    field_name,
+    term_name,
 )
+from core.text import _
+from core.ui.lexicon import record_text, suggestion_text, withheld_text
 
 _START: dict[str, Any] = {
     "pseudonym": "",
@@ -53,11 +45,13 @@ _START: dict[str, Any] = {
 }
 #: The entries of a draft that belong to the context.
 CONTEXT_FIELDS = tuple(_START)
-_NAMES: dict[str, Callable[[Any], str]] = {
-    "shape": shape_name,
-    "orientation": orientation_name,
-    "margins": margin_name,
-    "echo_pattern": echo_name,
+#: Lexicon fields in the lexicon's order, each with its terms.
+_TERMS: dict[str, type[StrEnum]] = {
+    "shape": LesionShape,
+    "orientation": LesionOrientation,
+    "margins": LesionMargin,
+    "echo_pattern": EchoPattern,
+    "posterior": PosteriorFeatures,
 }
 
 
@@ -146,7 +140,7 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
     )
     side, clock, distance = st.columns(3, gap="small")
     with side:
-        _choice(drafts, key, "laterality", _("Side"), list(Laterality), laterality_name)
+        _choice(drafts, key, "laterality", _("Side"), list(Laterality), term_name)
     clock.selectbox(
         _("Clock position"),
         list(range(1, 13)),
@@ -185,29 +179,22 @@ def _assessment(drafts: dict[str, Any], key: str, suggestions: Suggestions | Non
         st.caption(birads_name(drafts["birads"]))
     if suggestions is not None:
         _about(suggestions)
-    terms: list[tuple[str, str, list[Any]]] = [
-        ("shape", _("Shape"), list(LesionShape)),
-        ("orientation", _("Orientation"), list(LesionOrientation)),
-        ("margins", _("Margin"), list(LesionMargin)),
-        ("echo_pattern", _("Echo pattern"), list(EchoPattern)),
-    ]
-    for name, title, options in terms:
+    for name, terms in _TERMS.items():
+        title, options = field_name(name), list(terms)
         if name == "margins":
             st.pills(
                 title,
                 options,
-                format_func=margin_name,
+                format_func=term_name,
                 selection_mode="multi",
                 wrap=True,
                 **_state(drafts, name, key),
             )
         else:
-            _choice(drafts, key, name, title, options, _NAMES[name])
+            _choice(drafts, key, name, title, options, term_name)
         if suggestions is not None:
             for item in suggestions.about(name):
                 _suggested(drafts, key, item)
-    title, options = _("Posterior features"), list(PosteriorFeatures)
-    _choice(drafts, key, "posterior", title, options, posterior_name)
 
 
 def _about(suggestions: Suggestions) -> None:
@@ -232,7 +219,7 @@ def _suggested(drafts: dict[str, Any], key: str, item: Suggestion) -> None:
         for term in item.terms:
             taken = drafts.get(item.field)
             st.button(
-                _("Use “{term}”").format(term=_NAMES[item.field](term)),
+                _("Use “{term}”").format(term=term_name(term)),
                 key=f"context-use-{item.field}-{term}-{key}",
                 type="tertiary",
                 icon=":material/add:",

@@ -15,6 +15,7 @@ from core.scan import (
     Scan,
     Window,
     contrast,
+    correction_words,
     crop,
     flip,
     replay,
@@ -215,27 +216,3 @@ def _window(scan: Scan, apply: _Apply, key: str) -> None:
     )
     if st.button(_("Apply the window"), icon=":material/contrast:", key=f"{key}-window"):
         apply(lambda: rewindow(scan, Window(centre, width, function)))
-
-
-def correction_words(correction: Correction) -> str:
-    """Return in a few words what was done to an image."""
-    values = dict(correction.values)
-    if correction.kind in ("crop", "panel"):
-        text = {
-            "crop": _("cropped to {width} × {height} px, from {left}, {top}"),
-            "panel": _("one picture kept: {width} × {height} px, from {left}, {top}"),
-        }[correction.kind]
-        return text.format(**values)
-    if correction.kind == "rotate":
-        turns = {90: _("turned right by 90°"), 270: _("turned left by 90°")}
-        return turns.get(int(values["degrees"]), _("turned by 180°"))
-    if correction.kind == "flip":
-        sideways = values["axis"] == "horizontal"
-        return _("mirrored left to right") if sideways else _("mirrored top to bottom")
-    if correction.kind == "contrast":
-        return _("contrast: black at {low}, white at {high}, gamma {gamma}").format(
-            low=values["low"], high=values["high"], gamma=f"{float(values['gamma']):g}"
-        )
-    return _("window: level {centre}, width {width}").format(
-        centre=f"{float(values['centre']):g}", width=f"{float(values['width']):g}"
-    )

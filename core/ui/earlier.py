@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import OverreadError
-from core.review import EarlierScan, earlier_scans
+from core.review import EarlierScan, earlier_scans, place_name
 from core.store import Store
 from core.text import _, ngettext
 from core.trust import Person
-from core.ui.lexicon import place_name
 from core.ui.wording import class_name
 
 #: Shown at first; a patient of many years has more.
@@ -97,7 +96,7 @@ def _row(earlier: EarlierScan, key: str, chosen: str) -> None:
 def earlier_text(earlier: EarlierScan) -> str:
     """Return when, where and what was said of an earlier scan."""
     parts = [earlier.sent_at.astimezone().strftime("%Y-%m-%d %H:%M")]
-    place = place_name(earlier.laterality, earlier.clock, None)
+    place = place_name(earlier.laterality, earlier.clock)
     if place:
         parts.append(place)
     if earlier.birads is not None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.scan import Check, CheckName, Outcome, QualityReport
+from core.scan import Check, CheckName, Outcome, QualityReport, check_figure, check_name
 from core.text import _, ngettext
-from core.ui.wording import apart, percent
 
 #: Characters of the person's own words; with the longest choice before them under 500.
 _OWN_WORDS = 400
@@ -62,7 +61,7 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
     """
     if not report.failed:
         return None
-    names = ", ".join(check_title(check.name) for check in report.failed)
+    names = ", ".join(check_name(check.name) for check in report.failed)
     with st.form(f"{key}-reason", border=True):
         st.markdown(
             f"{_ICONS[Outcome.FAIL]} "
@@ -105,64 +104,14 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
     return words if chosen == other else f"{chosen}: {words}"
 
 
-def check_title(name: CheckName) -> str:
-    """Return the name of a check."""
-    return {
-        CheckName.BLANK: _("Blank image"),
-        CheckName.RESOLUTION: _("Resolution"),
-        CheckName.BLUR: _("Sharpness"),
-        CheckName.CONTRAST: _("Contrast"),
-        CheckName.EXPOSURE: _("Brightness"),
-        CheckName.CLIPPED_BLACK: _("Cut off in black"),
-        CheckName.CLIPPED_WHITE: _("Cut off in white"),
-        CheckName.COLOUR: _("Colour"),
-        CheckName.ANNOTATION: _("Text and calipers"),
-        CheckName.BORDERS: _("Empty frame"),
-        CheckName.PANELS: _("Several pictures"),
-    }[name]
-
-
 def _finding(check: Check) -> str:
     word = {
         Outcome.FAIL: _("Fails"),
         Outcome.WARN: _("Unusual"),
         Outcome.PASS: _("Passes"),
     }[check.outcome]
-    head = f"{_ICONS[check.outcome]} **{word} · {check_title(check.name)}**"
-    return f"{head}: {check_figure(check)}. {_advice(check)}"
-
-
-def check_figure(check: Check) -> str:
-    """Return the figure of a check and what it was held against, with decimals to tell apart."""
-    if check.threshold is None:
-        return _amount(check.value, check.unit, 2)
-    if check.unit == "share":
-        value, limit = apart(check.value, check.threshold)
-    else:
-        for decimals in range(_decimals(check.unit), 7):
-            value = _amount(check.value, check.unit, decimals)
-            limit = _amount(check.threshold, check.unit, decimals)
-            if value != limit or check.value == check.threshold:
-                break
-    return (
-        _("{value}, below {limit}")
-        if check.value < check.threshold
-        else _("{value}, above {limit}")
-    ).format(value=value, limit=limit)
-
-
-def _decimals(unit: str) -> int:
-    return 2 if unit == "ratio" else 0
-
-
-def _amount(value: float, unit: str, decimals: int) -> str:
-    if unit == "share":
-        return percent(value)
-    number = f"{value:.{decimals}f}"
-    return {
-        "px": _("{n} px"),
-        "grey levels": _("{n} grey levels"),
-    }.get(unit, "{n}").format(n=number)
+    head = f"{_ICONS[check.outcome]} **{word} · {check_name(check.name)}**"
+    return f"{head}: {check_figure(check.value, check.threshold, check.unit)}. {_advice(check)}"
 
 
 def _advice(check: Check) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import LesionError, ScanError
 from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
-from core.scan import rewindow
+from core.scan import note_line, rewindow
 from core.text import _
 from core.ui import picture, service
 from core.ui.answer import show_answer
@@ -55,6 +55,8 @@ def reading_room(entry: Entry) -> None:
         layers = _picture(entry, item, result)
     with right:
         show_quality(item.quality, key=f"quality-{item.digest[:16]}")
+        for note in item.scan.notes:
+            st.caption(":material/info: " + note_line(note))
         _answer(item)
     # Below both columns, so that on a phone the answer comes straight after the picture.
     if item.prediction is not None:

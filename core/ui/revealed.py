@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from core.lesion import HandMeasure, measure_name, measure_text
+from core.model import not_excluded
 from core.review import AIResult, CaseContext, FeedbackEntry, Revealed
+from core.scan import Outcome, correction_words, findings
 from core.text import _
-from core.ui.lexicon import (
-    check_name,
-    correction_name,
-    facts_text,
-    lexicon_lines,
-    measure_text,
-)
+from core.ui.lexicon import facts_text, lexicon_lines
 from core.ui.wording import (
     class_name,
     confidence_name,
@@ -48,7 +42,7 @@ def show_revealed(revealed: Revealed, digest: str) -> None:
             label=class_name(own.label), confidence=confidence_name(own.confidence)
         )
     )
-    done = [correction_name(made) for made in revealed.image.corrections]
+    done = [correction_words(made) for made in revealed.image.corrections]
     if done:
         st.markdown(
             _("**Done to the image before it was read:** {list}").format(list="; ".join(done))
@@ -91,9 +85,10 @@ def _feedback(entry: FeedbackEntry, digest: str) -> None:
             _context(entry.context)
         _quality(entry)
         if entry.measures:
+            made = [HandMeasure.from_dict(each) for each in entry.measures]
             st.markdown(
                 _("**Measured by hand:** {list}").format(
-                    list="; ".join(measure_text(each) for each in entry.measures)
+                    list="; ".join(f"{measure_name(m.kind)} {measure_text(m)}" for m in made)
                 )
             )
 
@@ -113,27 +108,15 @@ def _context(context: CaseContext) -> None:
 
 
 def _quality(entry: FeedbackEntry) -> None:
-    checks = [] if entry.quality is None else entry.quality["checks"]
     for outcome, title in (
-        ("fail", _("**Quality check failed:** {list}")),
-        ("warn", _("**Quality check warned:** {list}")),
+        (Outcome.FAIL, _("**Quality check failed:** {list}")),
+        (Outcome.WARN, _("**Quality check warned:** {list}")),
     ):
-        names = [_figure(check) for check in checks if check["outcome"] == outcome]
-        if names:
-            st.markdown(title.format(list="; ".join(names)))
+        found = findings(entry.quality, outcome)
+        if found:
+            st.markdown(title.format(list="; ".join(found)))
     if entry.override_reason:
         st.text(_("Read all the same, because: {text}").format(text=entry.override_reason))
-
-
-def _figure(check: Mapping[str, Any]) -> str:
-    value, threshold = check.get("value"), check.get("threshold")
-    if not isinstance(value, int | float):
-        return check_name(check["name"])
-    if not isinstance(threshold, int | float):
-        return f"{check_name(check['name'])} {value:.3g}"
-    return _("{check} {value} (limit {limit})").format(
-        check=check_name(check["name"]), value=f"{value:.3g}", limit=f"{threshold:.3g}"
-    )
 
 
 def _ai(result: AIResult) -> None:
@@ -155,11 +138,7 @@ def _ai(result: AIResult) -> None:
             )
         )
     if not result.flagged:
-        st.caption(
-            _("{label} does not exclude cancer.").format(
-                label=class_name(result.answer).capitalize()
-            )
-        )
+        st.caption(not_excluded(result.answer))
     st.caption(f"{result.task} {result.version} · {result.bundle_digest[:12]}")
 
 

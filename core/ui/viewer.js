@@ -1,5 +1,4 @@
-// The image viewer: panes with one zoom, overlays as vectors, window and level, loops, measuring
-// and drawing by hand, from the plain data of core/ui/figure.py; nothing else is loaded.
+// The image viewer, drawn from the plain data of core/ui/figure.py; nothing else is loaded.
 
 import { Bar } from "./viewer_bar.js";
 import { Deep, dragged } from "./viewer_deep.js";
@@ -44,7 +43,6 @@ class Viewer {
     this.inverted = false;
     this.deep = new Deep(() => this.valuesChanged());
     this.player = new Player({ changed: () => this.frameChanged(), rested: (f) => this.sendFrame(f) });
-    const style = element("style", "", CSS);
     this.bar = new Bar(this);
     this.panesBox = element("div", "panes");
     this.loopRow = new LoopRow(this.player);
@@ -53,7 +51,7 @@ class Viewer {
     this.notes = element("div", "notes");
     this.notes.setAttribute("role", "status");
     this.list = new MeasureList((i) => this.sendMeasures(this.measures.filter((_, at) => at !== i)));
-    root.replaceChildren(style, this.bar.box, this.bar.help, this.panesBox, this.loopRow.box,
+    root.replaceChildren(element("style", "", CSS), this.bar.box, this.bar.help, this.panesBox, this.loopRow.box,
       this.windowRow.box, this.state, this.notes, this.list.list);
     this.untouched = new Pane(this, "untouched");
     this.overlay = new Pane(this, "overlay");

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from core.lesion import HandMeasure
+from core.lesion import HandMeasure, measure_text
 from core.text import _
 from core.ui.figure import MAX_REGIONS, Figure, Region, encode, read_region
 from core.ui.figure_parts import MAX_MEASURES, measures_data
@@ -27,7 +27,7 @@ from core.ui.viewer_events import (
     regions_from,
     window_from,
 )
-from core.ui.viewer_texts import keys_help, measure_text, texts
+from core.ui.viewer_texts import keys_help, texts
 
 _LOADER = """
 const loads = new Map();

@@ -2,42 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from core.lesion import HandMeasure
+from core.lesion import NoMillimetres, measure_name, no_millimetres
 from core.text import _
 from core.ui.figure import Figure
-
-
-def no_millimetres(measure: HandMeasure) -> str | None:
-    """Return why a measurement by hand has no millimetres, or None where it has."""
-    return None if measure.no_mm is None else _reasons()[measure.no_mm]
-
-
-def measure_text(measure: HandMeasure) -> str:
-    """Return a measurement by hand in words: to a tenth, its unit, and why it has no mm."""
-    unit = measure.unit.rstrip("2")
-    if measure.kind == "distance":
-        text = f"{measure.value:.1f} {unit}"
-    else:
-        long, short = measure.axes
-        text = f"{measure.value:.1f} {unit}² ({long:.1f} × {short:.1f} {unit})"
-    why = no_millimetres(measure)
-    return text if why is None else f"{text} ({why})"
-
-
-def measure_name(kind: str) -> str:
-    """Return what a kind of measurement by hand is called."""
-    return {"distance": _("Distance"), "ellipse": _("Ellipse")}[kind]
-
-
-def _reasons() -> dict[str, str]:
-    return {
-        "uncalibrated": _("no mm: no calibration is known"),
-        "outside": _("no mm: outside the calibrated areas"),
-        "crosses": _("no mm: crosses regions"),
-        "no lengths": _("no mm: this area has no lengths"),
-    }
 
 
 def texts() -> dict[str, Any]:
@@ -59,9 +28,9 @@ def texts() -> dict[str, Any]:
         "helpTitle": _("Keys"),
         "window": _("Window"),
         "windowTitle": _("Window and level by dragging"),
-        "distance": _("Distance"),
+        "distance": measure_name("distance"),
         "distanceTitle": _("Measure a distance"),
-        "ellipse": _("Ellipse"),
+        "ellipse": measure_name("ellipse"),
         "ellipseTitle": _("Measure an ellipse"),
         "draw": _("Draw a region"),
         "another": _("Draw another region"),
@@ -79,7 +48,7 @@ def texts() -> dict[str, Any]:
         "region": _("Yours"),
         "measures": _("Measured by hand"),
         "removeMeasure": _("Remove measurement"),
-        "noMm": _reasons(),
+        "noMm": {reason: no_millimetres(reason) for reason in get_args(NoMillimetres)},
         "fitted": _("whole image"),
         "smooth": _("smoothed by the browser"),
         "sharp": _("each pixel as a square"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.model import answer_title, apart, class_name, percent, point_name
+from core.model import answer_title, class_name, point_name
 from core.review import (
     CaseState,
     EventKind,
@@ -13,7 +13,7 @@ from core.review import (
     problem_name,
     verdict_name,
 )
-from core.text import _
+from core.text import _, apart, percent
 from core.trust import Role
 
 __all__ = [

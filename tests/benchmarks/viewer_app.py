@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import cv2
 import numpy as np
@@ -93,6 +94,8 @@ def _one_scan(show: str) -> None:
     """Show a scan as the reading room would, and say below what the viewer reported."""
     said = st.session_state.setdefault("said", {"runs": 0})
     said["runs"] += 1
+    if "slow" in st.query_params:
+        time.sleep(0.7)
     first = _scan(show)
     frame = said.get("frame")
     scan = first if frame is None or first.loop is None else first.loop.frame(frame)

@@ -124,11 +124,15 @@ def test_a_measurement_across_areas_has_no_millimetres_and_says_why(
         ((10, 10), (40, 30), "px", "outside"),
         ((450, 80), (600, 180), "mm", None),
     ]
+    drawn: list[str] = []
     for number, (start, end, unit, why) in enumerate(expected, 1):
-        drag(page, share(*start), share(*end))
+        drag(page, share(*start), share(*end), lambda: drawn.append(rows(page)[-1]))
         until(page, lambda n=number: len(said(page, "Measures")) == n)
         measured = said(page, "Measures")[-1]
         assert (measured["unit"], measured["no_mm"]) == (unit, why)
+    page.wait_for_timeout(500)
+    # The browser said so already while it was drawn.
+    assert drawn == rows(page)
     first, last = said(page, "Measures")[0], said(page, "Measures")[-1]
     assert first["value"] == pytest.approx(200 * 0.1, rel=0.03)
     assert last["value"] == pytest.approx(math.hypot(150, 100) * 0.5, rel=0.03)
@@ -257,10 +261,11 @@ def test_the_keys_are_listed_and_each_listed_tool_has_its_key(open_page: Open, s
 def test_measuring_faster_than_the_server_answers_loses_nothing(
     open_page: Open, server: str
 ) -> None:
-    page = show(open_page, server, "uneven").page
+    page = show(open_page, server, "uneven", "&slow=1").page
     tool(page, "a distance")
     for row in range(5):
         drag(page, (0.3, 0.2 + row * 0.12), (0.6, 0.2 + row * 0.12))
+        page.wait_for_timeout(250)
     until(page, lambda: len(said(page, "Measures")) == 5)
     assert page.locator(".measures li").count() == 5
     heights = [one["points"][0][1] for one in said(page, "Measures")]

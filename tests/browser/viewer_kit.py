@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_kit import ROOT, Watched
+from browser_kit import Watched
 
 PAGE = "tests/benchmarks/viewer_app.py"
 Open = Callable[..., Watched]
@@ -90,7 +90,13 @@ def seen(pixels: np.ndarray, shape: tuple[int, int], left: float, top: float, sc
     return out
 
 
-def drag(page: Any, start: tuple[float, float], end: tuple[float, float], **how: Any) -> None:
+def drag(
+    page: Any,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    before_release: Callable[[], None] = lambda: None,
+    **how: Any,
+) -> None:
     """Drag inside the last pane, from and to shares of its width and height."""
     pane(page).scroll_into_view_if_needed()
     box = pane(page).bounding_box()
@@ -103,8 +109,5 @@ def drag(page: Any, start: tuple[float, float], end: tuple[float, float], **how:
     for step in range(1, 9):
         at = [a + (b - a) * step / 8 for a, b in zip(start, end, strict=True)]
         page.mouse.move(*spot((at[0], at[1])))
+    before_release()
     page.mouse.up(**how)
-
-
-def script_folder() -> str:
-    return str(ROOT / "tests" / "benchmarks")

@@ -172,7 +172,7 @@ def test_whoever_leaves_stops_the_work() -> None:
     until(job, 1)
     del job
     gc.collect()
-    steps.go(1000)
+    steps.go(999)
     for thread in job_threads():
         thread.join(20)
     assert steps.closed

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from core.errors import LesionError
-from core.lesion import measure_by_hand, measure_within
+from core.lesion import HandMeasure, measure_by_hand, measure_within
 from core.scan import Region, Scan
 
 AREAS = (
@@ -121,9 +122,60 @@ def test_what_is_no_measurement_is_refused(kind: str, points: list[list[float]])
         measure_within(kind, points, 160, 100, None)
 
 
-def test_it_is_ready_for_json() -> None:
-    import json
+def test_what_was_measured_once_measures_the_same_again() -> None:
+    """Also where the second axis leaves the image, and whatever the rounding of its end."""
+    rng = np.random.default_rng(8)
+    left = 0
+    for _ in range(500):
+        drawn = rng.uniform((-30, -30), (190, 130), (3, 2)).tolist()
+        try:
+            first = measure_within("ellipse", drawn, 160, 100, (0.3, 0.1))
+        except LesionError:
+            continue
+        assert measure_within("ellipse", first.points, 160, 100, (0.3, 0.1)) == first
+        x, y = first.points[2]
+        left += not (0 <= x <= 159 and 0 <= y <= 99)
+    assert left > 50
 
+
+def test_an_end_beyond_the_edge_stays_where_it_was_drawn() -> None:
+    # What the viewer begins with a stroke along the upper edge.
+    measured = measure_within("ellipse", [[40, 5], [80, 5], [60, -7]], 160, 100, None)
+    assert measured.points[2] == (60, -7)
+    assert measured.axes == pytest.approx((40, 24))
+    # One that no drawing gives is brought back.
+    far = measure_within("ellipse", [[40, 5], [80, 5], [60, -1e15]], 160, 100, None)
+    assert far.points[2] == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("points", "box"),
+    [
+        ([[10, 20], [40.4, 60.6]], (10, 20, 31, 42)),
+        ([[40, 50], [80, 50], [60, 60]], (40, 40, 41, 21)),
+        # A circle with its handles at 45 degrees reaches farther than they do.
+        ([[60, 40], [100, 80], [100, 40]], (52, 32, 57, 57)),
+    ],
+)
+def test_it_knows_the_pixels_it_lies_on(
+    points: list[list[float]], box: tuple[int, int, int, int]
+) -> None:
+    kind = "distance" if len(points) == 2 else "ellipse"
+    assert measure_by_hand(kind, points, scan()).box == box
+
+
+def test_it_is_stored_and_read_again() -> None:
+    for points in ([[10, 20], [40, 60]], [[40, 50], [80, 50], [60, 60]]):
+        kind = "distance" if len(points) == 2 else "ellipse"
+        measured = measure_by_hand(kind, points, scan())
+        stored = json.loads(json.dumps(measured.to_dict()))
+        assert HandMeasure.from_dict(stored) == measured
+        for broken in ({"axes": [1.0]}, {"points": [[1, 1]]}, {"value": "x"}, {"kind": "line"}):
+            with pytest.raises(ValueError, match="no stored measurement"):
+                HandMeasure.from_dict({**stored, **broken})
+
+
+def test_it_is_ready_for_json() -> None:
     measured = measure_by_hand("ellipse", [[40, 50], [80, 50], [60, 60]], scan((0.5, 0.5)))
     stored = json.loads(json.dumps(measured.to_dict()))
     assert stored["points"] == [[40, 50], [80, 50], [60, 60]]

@@ -303,3 +303,25 @@ def test_a_long_list_leaves_a_place_for_people_where_there_are_two() -> None:
             pass
     with gate.enter(background=True):
         pass
+
+
+def test_a_batch_that_waited_longer_still_lets_a_person_go_first() -> None:
+    for _ in range(20):
+        gate, order = Gate(1), []
+
+        def enter(who: str, background: bool, gate: Gate = gate, order: list = order) -> None:
+            with gate.enter(background=background):
+                order.append(who)
+
+        batch_turn = threading.Thread(target=enter, args=("batch", True))
+        person = threading.Thread(target=enter, args=("person", False))
+        with gate.enter():
+            batch_turn.start()
+            while not gate._changed._waiters:
+                time.sleep(0.0005)
+            person.start()
+            while gate._waiting == 0:
+                time.sleep(0.0005)
+        batch_turn.join()
+        person.join()
+        assert order == ["person", "batch"]

@@ -13,9 +13,9 @@ import numpy as np
 import pypdfium2 as pdfium
 from numpy.typing import NDArray
 
-from core.lesion import Lesion, lesion_from_mask, mask_from_polygon
+from core.lesion import Lesion, lesion_from_mask, mask_from_polygon, measure_by_hand
 from core.model import Geometry, Interval, OperatingPoint, Prediction
-from core.report import ManualMeasure, ReportInput
+from core.report import ReportInput
 from core.review import (
     BiRads,
     CaseContext,
@@ -99,7 +99,6 @@ CONTEXT = CaseContext(
 )
 QUALITY = {
     "checks": [
-        {"name": "blur", "outcome": "fail", "value": 0.11, "threshold": 0.25, "unit": "ratio"},
         {
             "name": "contrast",
             "outcome": "warn",
@@ -108,6 +107,15 @@ QUALITY = {
             "unit": "grey levels",
         },
         {"name": "panels", "outcome": "pass", "value": 1, "threshold": 1, "unit": "pictures"},
+    ]
+}
+
+
+#: The same, of an image that fails.
+FAILED = {
+    "checks": [
+        {"name": "blur", "outcome": "fail", "value": 0.11, "threshold": 0.25, "unit": "ratio"},
+        *QUALITY["checks"],
     ]
 }
 
@@ -139,8 +147,7 @@ def full(**changes: Any) -> ReportInput:
         "problems": (Problem.WRONG_CLASS,),
         "comment": "Core biopsy advised. 建议活检。",
         "quality": QUALITY,
-        "override_reason": "The only image there is",
-        "measures": (ManualMeasure("caliper", ((10.0, 200.0), (50.0, 230.0))),),
+        "measures": (measure_by_hand("distance", ((10, 200), (50, 230)), scan),),
     }
     return ReportInput(**{**values, **changes})
 

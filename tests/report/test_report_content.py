@@ -11,6 +11,7 @@ import pytest
 from report_factory import (
     BOX,
     CONTEXT,
+    FAILED,
     full,
     lesion,
     pages_of,
@@ -20,12 +21,12 @@ from report_factory import (
 )
 
 from core.errors import ReportError
-from core.lesion import LesionControls, find_heat_regions
+from core.lesion import LesionControls, find_heat_regions, measure_by_hand
 from core.model import OperatingPoint
-from core.report import ManualMeasure, make_report, missing, to_html, to_pdf
+from core.report import make_report, missing, to_html, to_pdf
 from core.report._picture import nice_length
 from core.review import CaseContext, Verdict
-from core.scan import Correction, Loop, Region, Scan
+from core.scan import Correction, Loop, Region, Scan, check_quality
 from core.text import use_language
 
 #: What must be found whatever the language: numbers, typed words, digests.
@@ -35,18 +36,16 @@ ALWAYS = (
     "20%", "12%–31%", "41", "30%", "35%", "81% [70–88]", "74% [66–80]", "292",
     "58.1 mm", "34.8 mm", "1500.0 mm²", "25.0 mm", "breast-ultrasound 7.0", "d" * 64, "a" * 64,
     "A second reading of single images.", "Not for screening.", "Learned from two hospitals.",
-    "The only image there is",
 )  # fmt: skip
 ENGLISH = (
     "Doctor’s reading", "malignant", "Biopsy", "4 · sure", "moderate suspicion of malignancy",
-    "Irregular", "Not parallel", "Spiculated, Indistinct", "Hypoechoic", "Shadowing",
+    "Irregular", "Not parallel", "Indistinct, Spiculated", "Hypoechoic", "Shadowing",
     "Left, 2 o'clock, 35 mm from the nipple", "Not flagged as malignant",
     "Benign does not exclude cancer.", "The doctor rejected the AI result.",
     "The doctor’s label, malignant, is not the AI’s answer, benign.", "Wrong class",
-    "Read although a quality check failed: Sharpness (0.11, below 0.25).",
     "Quality check with a warning: Contrast (31 grey levels, below 35 grey levels).",
-    "Done to the image: cropped to 320 × 240 px, from 11, 13.",
-    "text is burned into the picture", "Frame 4 of 40",
+    "Done to the image: cropped to 320 × 240 px, from 11, 13.", "text is burned into the picture",
+    "Frame 4 of 40",
     "Outline: by the AI, accepted by the doctor.", "SYNTHETIC PHANTOM",
     "Decision support, not a medical device",
 )  # fmt: skip
@@ -127,11 +126,31 @@ def test_a_probability_beside_its_threshold_is_not_rounded_onto_it() -> None:
 
 def test_a_blank_picture_is_given_no_interval() -> None:
     scan = Scan.from_pixels(np.full((120, 160), 7, np.uint8))
-    given = full(scan=scan, outline="none", lesions=(), measures=())
-    text = make_report(given).text()
-    assert "Hardly a breast ultrasound image" in text
-    assert "No interval is given" in text
-    assert "12%–31%" not in text
+    for quality in (None, check_quality(scan).to_dict()):
+        given = full(scan=scan, outline="none", lesions=(), measures=(), quality=quality)
+        text = make_report(given).text()
+        assert "Hardly a breast ultrasound image" in text
+        assert "No interval is given" in text
+        assert "Such images were never tested." in text
+        assert "12%–31%" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_an_image_that_fails_a_check_is_given_no_interval_and_the_reason_stands_there(
+    language: str,
+) -> None:
+    with use_language(language):
+        document = make_report(full(quality=FAILED, override_reason="The only image there is"))
+    for text in ("".join(pages_of(to_pdf(document))), squeezed(to_html(document).decode())):
+        assert squeezed("The only image there is") in text
+        for gone in ("12%–31%", "3% (2%–5%)"):
+            assert squeezed(gone) not in text
+        if language == "en":
+            assert squeezed("Read although the image fails: Sharpness.") in text
+            assert squeezed("Such images were never tested.") in text
+            assert squeezed("No interval is given") in text
+            assert squeezed("a quality check failed: Sharpness (0.11, below 0.25).") in text
+            assert squeezed("Not flagged as malignant") in text, "it is a scan all the same"
 
 
 def test_the_answer_to_another_image_is_refused() -> None:
@@ -239,41 +258,34 @@ def _grid(given: Any) -> tuple[tuple[str, ...], ...]:
 
 def test_an_ellipse_by_hand_is_measured_along_its_own_axes() -> None:
     # Half axes of 40 x 20 pixels at 0.5 mm: 40 by 20 mm, area π/4 · 40 · 20.
-    four = ManualMeasure("ellipse", ((60, 100), (140, 100), (100, 80), (100, 120)))
-    rows = _grid(full(measures=(four,)))
-    assert rows[-1] == ("A", "40.0 mm", "20.0 mm", "628.3 mm²", "–")
-    for points in (
-        [[60, 100], [140, 100], [100, 80]],
-        [[60, 80], [140, 120]],
-    ):
-        same = ManualMeasure.of({"kind": "ellipse", "points": points, "value": 1, "unit": "px2"})
-        assert _grid(full(measures=(same,)))[-1] == rows[-1]
-    distance = ManualMeasure.of({"kind": "distance", "points": [[0, 0], [30, 40]]})
-    assert _grid(full(measures=(distance,)))[-1][1] == "25.0 mm"
+    drawn = measure_by_hand("ellipse", ((60, 100), (140, 100), (100, 80)), phantom())
+    given = full(measures=(drawn,))
+    assert _grid(given)[-1] == ("A", "40.0 mm", "20.0 mm", "628.3 mm²", "–")
+    # On the image it reaches 40 pixels to each side of its centre, and 20 up and down.
+    (shape,) = [s for s in make_report(given).picture.shapes if s.kind == "caliper"]
+    reached = (*shape.points.min(axis=0), *shape.points.max(axis=0))
+    assert reached == pytest.approx((60.5, 80.5, 140.5, 120.5), abs=0.05)
 
 
 def test_an_ellipse_whose_bulge_leaves_a_calibrated_area_has_no_millimetres() -> None:
     regions = (Region(0, 0, 150, 240, (0.5, 0.5)),)
     scan = Scan.from_pixels(phantom().pixels, regions=regions)
     # At 45 degrees: its ends lie inside, but it bulges to x = 161 between them.
-    turned = ManualMeasure("ellipse", ((60, 60), (140, 140), (70, 130), (130, 70)))
-    inside = ManualMeasure("ellipse", ((60, 100), (140, 100), (100, 80), (100, 120)))
+    turned = measure_by_hand("ellipse", ((60, 60), (140, 140), (130, 70)), scan)
+    inside = measure_by_hand("ellipse", ((60, 100), (140, 100), (100, 80)), scan)
     rows = _grid(full(scan=scan, measures=(turned, inside)))
     assert rows[-1][1].endswith("mm")
     assert rows[-2][1].endswith("px")
 
 
 @pytest.mark.parametrize(
-    "measure",
-    [
-        {"kind": "caliper", "points": [[0, 0]]},
-        {"kind": "ellipse", "points": [[0, 0]]},
-        {"kind": "caliper", "points": [[0, 0], [float("nan"), 1]]},
-    ],
+    "changes",
+    [{"value": 12.0}, {"unit": "px"}, {"points": ((10.0, 200.0),)}, {"points": ((0, 0), (999, 0))}],
 )
-def test_a_measurement_that_is_incomplete_is_refused(measure: dict[str, Any]) -> None:
-    with pytest.raises(ReportError, match="incomplete"):
-        ManualMeasure.of(measure)
+def test_a_measurement_of_another_image_is_refused(changes: dict[str, Any]) -> None:
+    (measure,) = full().measures
+    with pytest.raises(ReportError, match="another image"):
+        full(measures=(replace(measure, **changes),))
 
 
 def test_a_lesion_cut_off_by_the_edge_is_told_to_be_a_lower_bound() -> None:
@@ -294,17 +306,20 @@ def test_a_frame_says_when_in_the_loop_it_was() -> None:
 @pytest.mark.parametrize(
     ("correction", "words"),
     [
-        (Correction.make("rotate", degrees=90), "turned right by 90°"),
-        (Correction.make("flip", axis="horizontal"), "mirrored left to right"),
-        (Correction.make("flip", axis="vertical"), "mirrored top to bottom"),
-        (Correction.make("panel", left=1, top=2, width=3, height=4), "one picture kept: 3 × 4"),
+        (Correction.make("rotate", degrees=90), "turned right by 90°."),
+        (Correction.make("flip", axis="horizontal"), "mirrored left to right."),
+        (Correction.make("flip", axis="vertical"), "mirrored top to bottom."),
+        (
+            Correction.make("panel", left=1, top=2, width=3, height=4),
+            "one picture kept: 3 × 4 px, from 1, 2.",
+        ),
         (
             Correction.make("contrast", low=20, high=200, gamma=0.8),
-            "at 20, white at 200, gamma 0.8",
+            "black at 20, white at 200, gamma 0.8.",
         ),
         (
             Correction.make("window", centre=1024.5, width=400, function="linear"),
-            "level 1024.5, width",
+            "level 1024.5, width 400.",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from review_forms import CLINICIAN, COLLEAGUE, REVIEWER, draft, form, key, scan
 from sqlalchemy import func, select
 
 from core.errors import InvalidFeedback, StateConflict
+from core.lesion import HandMeasure, measure_by_hand
 from core.review import (
     ImageFacts,
     Origin,
@@ -183,14 +184,28 @@ def test_what_was_measured_by_hand_is_stored_with_its_figures(store):
     axes = [[2.0, 8.0], [12.0, 8.0], [7.0, 4.0]]
     ellipse = {"kind": "ellipse", "points": axes, "value": math.pi / 4 * 1.6, "unit": "mm2",
                "axes": [2.0, 0.8], "no_mm": None}  # fmt: skip
-    pixels = {**ellipse, "value": math.pi / 4 * 80, "unit": "px2", "axes": [10.0, 8.0],
-              "no_mm": "crosses"}  # fmt: skip
     # At 45 degrees the two scales turn the axes; area counts by the product of the scales.
     slanted = {**ellipse, "points": [[4.0, 4.0], [10.0, 10.0], [9.0, 5.0]], "axes": [],
                "value": math.pi * math.hypot(3, 3) * math.hypot(2, 2) * 0.02}  # fmt: skip
-    sent = form(measures=(CALIPER, ellipse, pixels, slanted))
+    sent = form(measures=(CALIPER, ellipse, slanted))
     (entry,) = stored(store, sent).feedback
-    assert entry.measures == sent.measures == (CALIPER, ellipse, pixels, slanted)
+    assert entry.measures == sent.measures
+    for kept, given in zip(entry.measures, (CALIPER, ellipse, slanted), strict=True):
+        assert kept["value"] == pytest.approx(given["value"])
+        assert {**kept, "value": 0, "axes": []} == {**given, "value": 0, "axes": []}
+    # Half axes (0.6, 0.3) and (0.4, -0.2) mm: the new ones are the roots of 0.325 ± √0.048025.
+    roots = [math.sqrt(0.325 + sign * math.sqrt(0.048025)) for sign in (1, -1)]
+    assert entry.measures[2]["axes"] == pytest.approx([2 * root for root in roots])
+    assert math.pi / 4 * math.prod(entry.measures[2]["axes"]) == pytest.approx(slanted["value"])
+
+
+def test_what_the_viewer_measures_is_taken_as_it_is(store):
+    # The end of the second axis lies beyond the edge of the image.
+    drawn = [measure_by_hand("ellipse", [[4, 2], [20, 3], [12.44, -4.49]], scan()),
+             measure_by_hand("distance", [[1, 1], [30, 20]], scan())]  # fmt: skip
+    assert drawn[0].points[2][1] < 0
+    (entry,) = stored(store, form(measures=tuple(each.to_dict() for each in drawn))).feedback
+    assert [HandMeasure.from_dict(each) for each in entry.measures] == drawn
 
 
 @pytest.mark.parametrize(
@@ -206,6 +221,8 @@ def test_what_was_measured_by_hand_is_stored_with_its_figures(store):
         {"points": [[2.0, 8.0], [12.0, 8.0]]},
         {"points": [[2.0, 8.0], [2.0, 8.0], [7.0, 4.0]]},
         {"no_mm": "Jane Roe"},
+        # Pixels, as if no calibration were known.
+        {"value": math.pi / 4 * 80, "unit": "px2", "axes": [10.0, 8.0], "no_mm": "uncalibrated"},
     ],
 )
 def test_an_ellipse_that_its_points_do_not_give_is_refused(changed):

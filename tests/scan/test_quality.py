@@ -15,7 +15,6 @@ from core.scan import (
     Check,
     CheckName,
     Depth,
-    Doubt,
     LesionSpec,
     Outcome,
     PhantomSpec,
@@ -23,7 +22,9 @@ from core.scan import (
     Scan,
     Window,
     check_quality,
-    doubts,
+    failed_checks,
+    findings,
+    hardly_a_scan,
     list_samples,
     make_phantom,
     open_sample,
@@ -182,14 +183,50 @@ def test_a_colour_photograph_fails_and_a_coloured_caliper_warns() -> None:
     assert check(rgb)[CheckName.COLOUR].outcome is Outcome.WARN
 
 
-def test_the_old_doubts_are_checks_that_fail() -> None:
-    blank = Scan.from_pixels(np.full((300, 300), 7, np.uint8))
-    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
-    colour = Scan.from_pixels(noise)
-    assert doubts(blank) == (Doubt.FLAT,)
-    assert check_quality(blank)[CheckName.BLANK].outcome is Outcome.FAIL
-    assert doubts(colour) == (Doubt.COLOURED,)
-    assert check_quality(colour)[CheckName.COLOUR].outcome is Outcome.FAIL
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_picture_is_hardly_a_scan(level: int) -> None:
+    report = check(np.full((64, 64), level, np.uint8))
+    assert report[CheckName.BLANK].outcome is Outcome.FAIL
+    assert hardly_a_scan(failed_checks(report.to_dict()))
+
+
+def test_a_colour_photograph_is_hardly_a_scan() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert hardly_a_scan(failed_checks(check(noise).to_dict()))
+
+
+def test_a_doppler_window_in_a_grey_scan_is_still_a_scan() -> None:
+    picture = np.repeat(open_sample("cyst").grey[..., None], 3, axis=2)
+    picture[100:250, 200:400, 0] = 250
+    report = check(picture)
+    assert report[CheckName.COLOUR].outcome is Outcome.WARN
+    assert not hardly_a_scan(failed_checks(report.to_dict()))
+
+
+def test_a_blurred_scan_is_a_scan_that_fails() -> None:
+    report = check(cv2.GaussianBlur(phantom(), (0, 0), 12))
+    failed = failed_checks(report.to_dict())
+    assert CheckName.BLUR in failed
+    assert not hardly_a_scan(failed)
+
+
+def test_what_was_found_is_told_with_its_figure_also_where_another_version_stored_it() -> None:
+    stored = {
+        "checks": [
+            {"name": "blur", "outcome": "fail", "value": 0.11, "threshold": 0.25, "unit": "ratio"},
+            {"name": "glare_spots", "outcome": "fail", "value": 3.5, "threshold": 2},
+            {"name": "borders", "outcome": "fail", "value": None},
+            {"name": "colour", "outcome": "fail", "value": 0.4, "threshold": None, "unit": "share"},
+            {"name": "contrast", "outcome": "warn", "value": 31, "threshold": 35},
+        ]
+    }
+    assert findings(stored, Outcome.FAIL) == [
+        "Sharpness (0.11, below 0.25)",
+        "glare spots (3.50, above 2.00)",
+        "Empty frame",
+        "Colour (40%)",
+    ]
+    assert findings(None, Outcome.FAIL) == []
 
 
 def test_a_deep_scan_is_judged_as_its_window_shows_it() -> None:

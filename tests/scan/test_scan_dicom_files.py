@@ -178,6 +178,15 @@ def test_a_codestream_that_lost_some_is_not_made_up(name: str) -> None:
             decoded(out.getvalue())
 
 
+def test_a_mark_that_contradicts_the_header_does_not_end_the_process() -> None:
+    # GDCM throws what nobody catches over it.
+    data = (PYDICOM_FILES / "SC_rgb_jpeg_gdcm.dcm").read_bytes()
+    at = data.index(b"Adobe") + 11
+    changed = data[:at] + b"\x39" + data[at + 1 :]
+    assert changed != data
+    np.testing.assert_array_equal(decoded(changed).pixels, decoded(data).pixels)
+
+
 def test_dicom_is_among_the_formats_people_are_told_about() -> None:
     assert "DICOM" in [format_.name for format_ in FORMATS]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +68,24 @@ def test_a_table_that_points_nowhere_is_not_believed() -> None:
     wrong = data[: at + 8] + bytes(range(28)) + data[at + 36 :]
     scan = read_scan(wrong, settings=SETTINGS)
     assert [nearest(scan.loop.frame(index).pixels) for index in range(7)] == list(range(7))
+
+
+def test_a_fragment_that_looks_like_a_beginning_is_told_by_the_table() -> None:
+    def pieces(frame: np.ndarray) -> tuple[bytes, bytes]:
+        # A preview inside, right where the second fragment begins.
+        whole = jpeg_frame(frame)
+        return b"\xff\xd8\xff\xe5\x00\x0e", b"\xff\xd8\xff\xd9" * 3 + whole[2:]
+
+    items, offsets, at = [], [], 0
+    for frame in STORED[:2]:
+        offsets.append(at)
+        for piece in pieces(frame):
+            padded = piece + b"\0" * (len(piece) % 2)
+            items.append(b"\xfe\xff\x00\xe0" + struct.pack("<I", len(padded)) + padded)
+            at += len(items[-1])
+    table = b"\xfe\xff\x00\xe0" + struct.pack("<3I", 8, *offsets)
+    scan = read(STORED[:2], syntax="jpeg", tags={"PixelData": table + b"".join(items)})
+    assert [nearest(scan.loop.frame(index).pixels) for index in range(2)] == [0, 1]
 
 
 @pytest.mark.parametrize("frames", [1, 5, 9])

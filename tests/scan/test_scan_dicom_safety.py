@@ -26,7 +26,7 @@ from core.errors import CorruptFile, ScanError, UnsupportedFormat
 from core.scan import Scan, encode_png, read_scan
 from core.scan import _dicom_parse as parse_module
 from core.scan._read import _format_of
-from core.settings import load_settings
+from core.settings import ROOT, load_settings
 
 SETTINGS = load_settings({})
 SECRETS = [str(value) for value in IDENTITY.values()] + ["MUSTERMANN", "ERIKA", "4711"]
@@ -229,3 +229,11 @@ def test_what_a_decoder_panics_over_is_damage() -> None:
     spoilt = data[: begins - 4] + struct.pack("<I", len(frame)) + frame + data[-8:]
     with pytest.raises(CorruptFile):
         read_scan(spoilt, settings=SETTINGS)
+
+
+def test_pydicom_is_not_loaded_before_the_first_dicom_file_comes() -> None:
+    program = "import sys, core.scan; print({'pydicom', 'gdcm'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+    assert done.stdout.strip() == "set()"

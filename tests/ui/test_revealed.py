@@ -108,7 +108,7 @@ def test_before_the_own_read_the_page_tells_age_and_place_and_no_opinion(kept: S
     app = opened(send(kept))
     everything = said(app, *ALL)
     assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in everything
-    for hidden in ("BI-RADS", "Spiculated", "indication", "history", "reason", "P-17", "blur",
+    for hidden in ("BI-RADS", "Spiculated", "indication", "history", "reason", "P-17", "Sharpness",
                    "Measured by hand"):  # fmt: skip
         assert hidden not in everything
 
@@ -125,11 +125,11 @@ def test_after_the_own_read_everything_that_was_sent_is_there(kept: Store) -> No
     told = said(app, "markdown")
     assert "Age 47 · Left, 10 o'clock, 35.5 mm from the nipple" in told
     assert "BI-RADS 4B: moderate suspicion of malignancy · Margin: Spiculated" in told
-    assert "**Quality check failed:** blur 3.5 (limit 10)" in told
-    assert "**Quality check warned:** black borders 0.25 (limit 0.2)" in told
-    assert "exposure" not in told
-    assert "Cropped to 120 × 90 pixels at (8, 4)" in told
-    assert "Distance 1.0 mm; Ellipse 1.0 × 0.8 mm, 0.6 mm²" in told
+    assert "**Quality check failed:** Sharpness (3.50, below 10.00)" in told
+    assert "**Quality check warned:** Empty frame (0.25, above 0.20)" in told
+    assert "Brightness" not in told
+    assert "cropped to 120 × 90 px, from 8, 4" in told
+    assert "Distance 1.0 mm; Ellipse 0.6 mm² (1.0 × 0.8 mm)" in told
 
 
 def test_nothing_that_was_typed_is_interpreted(kept: Store) -> None:

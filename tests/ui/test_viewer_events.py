@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.lesion import measure_within
+from core.lesion import measure_text, measure_within
 from core.scan import Region, Window
 from core.text import use_language
 from core.ui.figure import Figure, build_figure
 from core.ui.figure_parts import Beside, Deep, LoopView, Preset
 from core.ui.viewer_events import frame_from, measures_from, window_from
-from core.ui.viewer_texts import keys_help, measure_text, texts
+from core.ui.viewer_texts import keys_help, texts
 
 URL = "/overread/media/token/name.png"
 VALUES = "/overread/media/token/values.bin"
