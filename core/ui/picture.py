@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.lesion import HeatRegionResult, LesionResult
 from core.review import ImageFacts, Polygon
-from core.scan import Depth, Loop, Scan, Window, encode_png, thumbnail
+from core.scan import Depth, Loop, Scan, Window, encode_png, one_spacing, thumbnail
 from core.text import _
 from core.ui import media, viewer
 from core.ui.downloads import heat_png
@@ -186,7 +186,7 @@ def beside_of(scan: Scan, caption: str) -> Beside:
     url = media.publish(identity, lambda: encode_png(thumbnail(scan, _BESIDE) if small else scan))
     if small:
         caption = _("{caption} (shown smaller)").format(caption=caption)
-    return Beside(url, scan.width, scan.height, caption, None if scan.regions else scan.spacing)
+    return Beside(url, scan.width, scan.height, caption, one_spacing(scan.regions, scan.spacing))
 
 
 def _coarse(heat: NDArray[np.float32]) -> NDArray[np.float32]:
