@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -103,6 +103,11 @@ class ReadingList:
         """Images on the list that the model may read and has not answered yet."""
         return [entry.shown for entry in self.entries.values() if entry.shown.is_unread]
 
+    def ask_again(self) -> None:
+        """Let every image that got no answer wait for the model once more."""
+        for entry in self.entries.values():
+            entry.shown.problem = None
+
     @property
     def held_bytes(self) -> int:
         """Memory that all files take in this session."""
@@ -199,7 +204,7 @@ def _check_room(reading: ReadingList, settings: Settings) -> None:
         )
 
 
-def read_all(items: list[OpenScan], predictor: BatchReader) -> Iterator[OpenScan]:
+def read_all(items: Sequence[OpenScan], predictor: BatchReader) -> Iterator[OpenScan]:
     """Let the model read images and give each once it has its answer, or its problem.
 
     A failure is noted with its image and the rest goes on.

@@ -18,6 +18,7 @@ from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
 from core.ui.correction_tools import correction_tools
+from core.ui.feedback_form import catch_up
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
 from core.ui.loop_panel import loop_panel
@@ -63,6 +64,7 @@ def reading_room(entry: Entry) -> None:
             shape_controls(item)
     if result is not None and item.prediction is not None:
         show_results(item, item.prediction, result, layers)
+    catch_up(entry)
 
 
 def _picture(
@@ -230,7 +232,7 @@ def _answer(item: OpenScan) -> None:
             st.caption(_("The scan, your own read and the review queue go on without it."))
             if st.button(_("Try again"), icon=":material/refresh:", key="read-again"):
                 service.load_model_again()
-                item.problem = None
+                reading_list().ask_again()
                 st.rerun()
         else:
             st.subheader(":material/hourglass_top: " + _("Waiting for the model"), anchor=False)
