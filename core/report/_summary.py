@@ -129,7 +129,7 @@ def _line(number: int, row: BatchRow) -> _Line:
         outline = f"{size}\n" + _("AI outline, unconfirmed")
     quality = {"": "–", "pass": _("pass"), "warn": _("warning"), "fail": _("failed")}[row.quality]
     if row.quality_failed:
-        quality += ": " + ", ".join(row.quality_failed)
+        quality = _("{head}: {rest}").format(head=quality, rest=", ".join(row.quality_failed))
     return _Line(
         number=number,
         row=row,

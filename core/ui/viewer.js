@@ -82,13 +82,14 @@ class Viewer {
       this.inverted = false;
     }
     const changed = another || before.image !== data.image;
+    // Before a tool is put away: that says at once which window the image on screen has.
+    if (data.deep) this.deep.open(data.image, data.deep, data, series);
+    else this.deep.close();
     if (changed) this.setTool(null);
     if (!data.drawing && this.tool === "draw") this.setTool(null);
     this.regions = data.regions.map(decode);
     this.takeMeasures(data.measures, changed);
     this.player.open(data.loop, data);
-    if (data.deep) this.deep.open(data.image, data.deep, data, series);
-    else this.deep.close();
     const panes = [];
     if (data.compare === "both" && data.beside) panes.push(this.beside);
     else if (data.compare !== "overlay") panes.push(this.untouched);
