@@ -66,7 +66,7 @@ def _looked_for(items: list[OpenScan]) -> str:
 
 def _interval(item: OpenScan) -> str:
     interval = None if item.prediction is None else item.prediction.interval
-    # How often such scores were right is not known of an image that fails.
+    # As beside the answer: no validation scan was like one that fails a check.
     if interval is None or item.quality.failed:
         return "–"
     return f"{percent(interval.low)}–{percent(interval.high)} (n = {interval.n})"
