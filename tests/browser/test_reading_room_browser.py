@@ -192,6 +192,7 @@ def describe(page: Any, pseudonym: str) -> None:
     field.fill(pseudonym)
     page.get_by_role("button", name="Look for earlier scans").click()
     page.get_by_text(re.compile("under this pseudonym")).wait_for()
+    idle(page)
 
 
 def test_a_phone_shows_it_all_without_scrolling_sideways(visit: Visit) -> None:
