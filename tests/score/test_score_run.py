@@ -18,8 +18,9 @@ from core.errors import ScoreError
 from core.lesion import PRESETS, LesionControls, find_lesions
 from core.model import Predictor
 from core.scan import Scan, read_scan
-from core.score import Options, _run, columns, score
-from core.score._run import Frames, Progress, planned
+from core.score import Options, _sources, columns, score
+from core.score._run import Progress
+from core.score._sources import Frames, planned
 from core.settings import ROOT, Settings
 
 HERE = Path(__file__).parent
@@ -94,7 +95,7 @@ def test_millimetres_stand_in_their_own_columns_where_there_is_a_scale(
 
     scans = folder_of(tmp_path / "in", 6)
     score([scans], tmp_path / "px.csv", predictor, model_site)
-    monkeypatch.setattr(_run, "read_scan", scaled)
+    monkeypatch.setattr(_sources, "read_scan", scaled)
     score([scans], tmp_path / "mm.csv", predictor, model_site)
     measured = 0
     for px, mm in zip(rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv"), strict=True):
@@ -131,10 +132,10 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(data: bytes, **limits: Settings) -> Scan:
         if not data.startswith(b"loop"):
             return read_scan(data, **limits)
-        loop = phantom_loop(int(data[4:]), side=64, broken=[1])
+        loop = phantom_loop(int(data[4:]), side=300, broken=[1])
         return loop.frame(0).with_loop(loop)
 
-    monkeypatch.setattr(_run, "read_scan", read)
+    monkeypatch.setattr(_sources, "read_scan", read)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_a_fault_in_one_file_takes_no_other_with_it(
             raise ValueError("a secret")
         return read_scan(data, **limits)
 
-    monkeypatch.setattr(_run, "read_scan", faulty)
+    monkeypatch.setattr(_sources, "read_scan", faulty)
     for frames in ("first", "all"):
         out = tmp_path / f"{frames}.csv"
         folder = folder_of(tmp_path / "in", 3, bad=2)
