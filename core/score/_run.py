@@ -207,7 +207,9 @@ def score(
         opening = sources(left, chosen.frames, chosen.read_failing, settings, done.frames, turns)
         with (
             closing(opening),
-            closing(predictor.read_many(opening, batch_size=chosen.batch_size)) as reading,
+            closing(
+                predictor.read_many(opening, batch_size=chosen.batch_size, heat=False)
+            ) as reading,
         ):
             for read in reading:
                 turn = turns.popleft()
