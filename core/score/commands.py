@@ -21,8 +21,9 @@ from core.settings import load_settings
 from core.text import _, language, use_language
 
 _MODEL = re.compile(r"([a-z0-9][a-z0-9-]{0,63})(?:@(\d{1,6}(?:\.\d{1,6}){0,3}))?")
-#: Seconds between two lines about how far it is; on a terminal one line is written over.
-_LINE_SECONDS, _TERMINAL_SECONDS = 1.0, 0.25
+#: Seconds between two lines about how far it is, so that a busy machine, too, has one every second;
+#: on a terminal one line is written over.
+_LINE_SECONDS, _TERMINAL_SECONDS = 0.75, 0.25
 _MOST_BATCH = 256
 
 

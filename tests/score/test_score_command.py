@@ -151,8 +151,9 @@ def test_how_far_it_is_is_said_while_one_file_takes_long(
 def test_a_line_is_due_every_second() -> None:
     from core.score import commands
 
-    assert commands._LINE_SECONDS <= 1
-    assert commands._TERMINAL_SECONDS <= 1
+    # Less, as a thread on a busy machine wakes late.
+    assert commands._LINE_SECONDS <= 0.8
+    assert commands._TERMINAL_SECONDS <= 0.8
 
 
 def test_the_time_left_counts_only_what_this_run_did() -> None:
