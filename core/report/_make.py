@@ -126,7 +126,9 @@ def _ai(given: ReportInput) -> Section:
     failed = failed_checks(given.checked)
     shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
     lines = [strong(untested_words(failed))] if failed else []
-    lines.append((*plain(number_title(prediction) + ": "), *strong(shown)))
+    lines.append(
+        marked(_("{title}: **{value}**").format(title=number_title(prediction), value=shown))
+    )
     lines += [marked(line) for line in evidence(prediction, failed)]
     lines.append(plain(_classes(prediction)))
     lines.append(plain(_operating_point(prediction, threshold)))
@@ -150,9 +152,9 @@ def _operating_point(prediction: Prediction, threshold: str) -> str:
     point = prediction.operating_point
     words = flags_from(threshold, point.name)
     if point.n:
-        words += ": " + point_figures(point, class_name(prediction.positive))
-        words += f" (n = {point.n})"
-    return words + "."
+        figures = point_figures(point, class_name(prediction.positive))
+        words = _("{head}: {rest}").format(head=words, rest=f"{figures} (n = {point.n})")
+    return _("{sentence}.").format(sentence=words)
 
 
 def _overridden(given: ReportInput) -> Section:

@@ -129,7 +129,7 @@ def _line(number: int, row: BatchRow) -> _Line:
         outline = f"{size}\n" + _("AI outline, unconfirmed")
     quality = {"": "–", "pass": _("pass"), "warn": _("warning"), "fail": _("failed")}[row.quality]
     if row.quality_failed:
-        quality += ": " + ", ".join(row.quality_failed)
+        quality = _("{head}: {rest}").format(head=quality, rest=", ".join(row.quality_failed))
     return _Line(
         number=number,
         row=row,
@@ -186,7 +186,8 @@ def _notes(rows: Sequence[BatchRow]) -> list[Words]:
             task=task, version=version, digest=digest
         )
         if threshold is not None:
-            words += f" {flags_from(percent(threshold), point)}."
+            sentence = flags_from(percent(threshold), point)
+            words += " " + _("{sentence}.").format(sentence=sentence)
         if prevalence is None:
             words += " " + _("The prevalence this number holds for is not known.")
         else:

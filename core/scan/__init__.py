@@ -39,6 +39,7 @@ from core.scan._parts import (
     Region,
     Spacing,
     Window,
+    one_spacing,
     spacing_within,
 )
 from core.scan._quality import Check, CheckName, Outcome, QualityReport, check_quality
@@ -83,6 +84,7 @@ __all__ = [
     "list_samples",
     "make_phantom",
     "note_line",
+    "one_spacing",
     "open_archive",
     "open_sample",
     "pixels_from_png",

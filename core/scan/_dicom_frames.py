@@ -4,7 +4,8 @@ Encapsulated frames are found once, when the file is opened (PS3.5 A.4): one fra
 the offset tables, or, where there are none, by the mark every codestream begins with. Decoders:
 Pillow (libjpeg) for JPEG in eight bits, GDCM for lossless JPEG and JPEG-LS, pylibjpeg for
 JPEG 2000, HTJ2K and RLE, pydicom for what is not compressed. Always the same one for the same
-syntax, so that the same file gives the same pixels everywhere.
+syntax, so that the same file gives the same pixels everywhere. GDCM and pylibjpeg run in a process
+of their own (``_decoder_process``).
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 from pydicom import uid
-from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from core.errors import UnsupportedFormat
+from core.scan._decoder_process import POOL
 from core.scan._dicom_header import COLOURS, GREY, Layout
 from core.scan._dicom_parse import guarded
 from core.scan._dicom_pixels import rgb_of_ybr
@@ -180,17 +181,15 @@ class Frames:
         if self.syntax == uid.RLELossless:
             # What pydicom makes of unused bits ignores where the used ones lie.
             options["correct_unused_bits"] = False
-        stored, properties = get_decoder(self.syntax).as_array(
-            encapsulate([frame], has_bot=False),
-            index=0,
-            raw=True,
-            decoding_plugin="gdcm" if self.syntax in _GDCM else "pylibjpeg",
-            **self._options(1, **options),
+        stored, named = POOL.decode(
+            frame,
+            syntax=str(self.syntax),
+            plugin="gdcm" if self.syntax in _GDCM else "pylibjpeg",
+            options=self._options(1, **options),
         )
         if self.syntax == uid.RLELossless:
             stored = self._used_bits(stored)
-        named = self.layout.photometric if lossless else properties["photometric_interpretation"]
-        return self._coloured(stored, str(named))
+        return self._coloured(stored, self.layout.photometric if lossless else named)
 
     def _used_bits(self, stored: NDArray[np.integer]) -> NDArray[np.integer]:
         """Keep the stored bits of every word and spread the sign; others may be an old overlay."""

@@ -111,6 +111,18 @@ def spacing_within(regions: tuple[Region, ...], whole: Spacing | None, box: Box)
     return None
 
 
+def one_spacing(regions: tuple[Region, ...], whole: Spacing | None) -> Spacing | None:
+    """Return the scale a picture can be looked at by: a scale bar, two pictures at one size.
+
+    That of the whole image, or the one that all its calibrated regions share. It is none to
+    measure by: :func:`spacing_within` tells whether a place lies in a region at all.
+    """
+    if not regions:
+        return whole
+    scales = {region.spacing for region in regions if region.spacing is not None}
+    return scales.pop() if len(scales) == 1 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A window over the values of a deep image (PS3.3 C.11.2.1.2).

@@ -55,9 +55,13 @@ def show_answer(
             share = prediction.probabilities[label]
             st.progress(min(max(share, 0.0), 1.0), f"{class_name(label)} · {percent(share)}")
         point = prediction.operating_point
+        words = flags_from(threshold, point.name)
+        if point.n:
+            words = _("{head}: {rest}").format(head=words, rest=point_figures(point, positive))
         st.caption(
-            flags_from(threshold, point.name)
-            + (": " + point_figures(point, positive) if point.n else "")
-            + f". {prediction.task} {prediction.version}. "
+            _("{sentence}. {task} {version}.").format(
+                sentence=words, task=prediction.task, version=prediction.version
+            )
+            + " "
             + _("It answers to any picture: whether this is a breast ultrasound is not checked.")
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.scan import one_spacing
 from core.text import _
 from core.ui import media, picture
 from core.ui.figure_parts import Beside
@@ -69,7 +70,7 @@ def chosen_beside(entry: Entry, reading: ReadingList) -> Beside | None:
             width=facts.width,
             height=facts.height,
             caption=_("Earlier scan · case {case}").format(case=facts.case_number),
-            spacing=None if facts.regions else facts.spacing,
+            spacing=one_spacing(facts.regions, facts.spacing),
         )
     if entry.beside == HELD and entry.held is not None:
         scan = entry.held

@@ -13,7 +13,7 @@ from core.ui import service
 from core.ui.beside import EARLIER, UNTOUCHED
 from core.ui.context_form import context_form, has_context
 from core.ui.earlier import earlier_panel
-from core.ui.feedback_form import context_key
+from core.ui.feedback_form import catch_up, context_key
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.shaping import outline_of
 
@@ -21,22 +21,34 @@ from core.ui.shaping import outline_of
 @st.fragment
 def case_panel(entry: Entry, person: Person) -> None:
     """Show the form of the case, with what the measured lesion suggests beside it."""
-    with st.expander(
+    panel = st.expander(
         _("Case: patient, place, history, BI-RADS"),
         icon=":material/clinical_notes:",
         expanded=has_context(entry.context),
-    ):
-        context_form(entry.context, key=context_key(entry), suggestions=_suggestions(entry.shown))
+        key=f"case-{entry.key[:16]}",
+        on_change="rerun",
+    )
+    item = entry.shown
+    item.suggested_on = item.measured_on if panel.open else None
+    with panel:
+        context_form(entry.context, key=context_key(entry), suggestions=_suggestions(item))
         try:
             if _open_earlier(entry, person):
                 # The viewer stands outside this part of the page.
                 st.rerun()
         except OverreadError as error:
             st.error(str(error), icon=":material/error:")
+    catch_up(entry)
 
 
 def _open_earlier(entry: Entry, person: Person) -> bool:
     """Let the person open an earlier scan beside; return whether another one is open now."""
+    # What is typed travels with the next click: this is the one for whoever has typed it.
+    st.button(
+        _("Look for earlier scans"),
+        icon=":material/search:",
+        key=f"earlier-look-{entry.key[:16]}",
+    )
     chosen = earlier_panel(
         service.store(),
         person,
@@ -59,7 +71,7 @@ def _suggestions(item: OpenScan) -> Suggestions | None:
     return suggest_terms(
         measured,
         corrections=item.scan.corrections,
-        outline="drawn" if item.regions else "ai",
+        outline="drawn" if item.regions else "accepted" if item.drafts.get("outline") else "ai",
     )
 
 

@@ -13,27 +13,30 @@ from core.text import _
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context
-from core.ui.feedback_form import entered
+from core.ui.feedback_form import entered, said
 from core.ui.open_scan import Entry
 from core.ui.report_panel import report_downloads
 from core.ui.shaping import outline_of
 from core.ui.wording import role_name
 
 
+@st.fragment
 def report_panel(entry: Entry, person: Person) -> None:
     """Offer the report, and say before what it will lack."""
+    item = entry.shown
     panel = st.expander(
         _("Report"),
         icon=":material/description:",
-        key=f"report-panel-{entry.shown.digest[:16]}",
+        key=f"report-panel-{item.digest[:16]}",
         on_change="rerun",
     )
+    item.reported_on = said(entry, item) if panel.open else None
     if panel.open:
         with panel:
             report_downloads(
                 lambda: report_input(entry, person),
-                entry.shown.scan.case_number,
-                key=f"report-{entry.shown.digest[:16]}",
+                item.scan.case_number,
+                key=f"report-{item.digest[:16]}",
             )
 
 
@@ -49,7 +52,7 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
         What was entered contradicts itself; the line says where.
     """
     item = entry.shown
-    said = entered(item)
+    form = entered(item)
     scan, prediction = item.scan, item.prediction
     outline: Outline = "none"
     lesions: tuple[Lesion, ...] = ()
@@ -61,7 +64,7 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
             lesion_from_mask(mask_from_polygon(points, size), scan.grey, spacing=scan.spacing_at)
             for points in item.regions
         )
-    elif said["outline"] and isinstance(found, LesionResult) and found.lesions:
+    elif form["outline"] and isinstance(found, LesionResult) and found.lesions:
         outline, lesions = "accepted", found.lesions
     intended_use, limits = _card(prediction)
     return ReportInput(
@@ -76,12 +79,12 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
         outline=outline,
         lesions=lesions,
         context=context_of(entry.context) if has_context(entry.context) else None,
-        verdict=said["verdict"] if prediction is not None else None,
-        label=said["label"],
-        origin=said["origin"] if said["label"] else None,
-        confidence=said["confidence"],
-        problems=tuple(said["problems"]),
-        comment=said["comment"],
+        verdict=form["verdict"] if prediction is not None else None,
+        label=form["label"],
+        origin=form["origin"] if form["label"] else None,
+        confidence=form["confidence"],
+        problems=tuple(form["problems"]),
+        comment=form["comment"],
         quality=item.quality.to_dict(),
         override_reason=item.reason,
         measures=item.measures,

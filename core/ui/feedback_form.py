@@ -80,7 +80,7 @@ def feedback_form(entry: Entry, person: Person) -> None:
         else:
             waiting = _("The AI result is not there yet; what you send now is your own read.")
             without = _("There is no AI result on this scan; your own read is the entry.")
-            st.caption(without if item.problem else waiting)
+            st.caption(waiting if item.is_unread else without)
         _choice(item, "label", _("Your own label"), list(labels), class_name)
         _choice(item, "origin", _("What your label rests on"), list(Origin), origin_name)
         _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_choice)
@@ -112,6 +112,7 @@ def feedback_form(entry: Entry, person: Person) -> None:
     ):
         _send(entry, item, person)
     _receipt(entry, item)
+    catch_up(entry)
 
 
 def _choice(item: OpenScan, name: str, title: str, options: list[Any], names: Any) -> None:
@@ -171,7 +172,7 @@ def _state(item: OpenScan, name: str) -> dict[str, Any]:
 
 
 def _send(entry: Entry, item: OpenScan, person: Person) -> None:
-    said = _said(entry, item)
+    sent = said(entry, item)
     try:
         item.receipt = submit_feedback(service.store(), person, _feedback(entry, item))
     except ReviewError as error:
@@ -190,7 +191,7 @@ def _send(entry: Entry, item: OpenScan, person: Person) -> None:
             icon=":material/error:",
         )
         return
-    item.sent = said
+    item.sent = sent
     # The next thing said is another entry.
     item.submission_key = uuid4().hex
     # The strip above shows where each scan stands.
@@ -202,11 +203,30 @@ def has_unsent(entry: Entry, item: OpenScan) -> bool:
     typed = entered(item) != _START
     about_case = item is entry.shown and has_context(entry.context)
     own = typed or about_case or item.regions or item.measures or item.reason
-    return bool(own) and item.sent != _said(entry, item)
+    return bool(own) and item.sent != said(entry, item)
 
 
-def _said(entry: Entry, item: OpenScan) -> str:
-    """Return everything the form says, to tell whether it has changed since it was sent."""
+def catch_up(entry: Entry) -> None:
+    """Draw the page anew where an open panel shows what no longer holds.
+
+    Every part of the page reruns by itself: what is entered in one may change what another says.
+    """
+    item = entry.shown
+    if item.suggested_on in (None, item.measured_on) and (
+        item.reported_on in (None, said(entry, item))
+    ):
+        return
+    forget_panels(entry)
+    st.rerun()
+
+
+def forget_panels(entry: Entry) -> None:
+    """Note that the panels of an image are about to be drawn."""
+    entry.shown.suggested_on = entry.shown.reported_on = None
+
+
+def said(entry: Entry, item: OpenScan) -> str:
+    """Return everything said of an image, to tell whether it has changed since."""
     drafts = entered(item)
     context = {name: value for name, value in sorted(entry.context.items()) if value}
     return repr((drafts, context, item.regions, item.measures, item.reason, item.controls))
@@ -217,7 +237,7 @@ def _receipt(entry: Entry, item: OpenScan) -> None:
     if receipt is None:
         return
     when = receipt.submitted_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    if item.sent != _said(entry, item):
+    if item.sent != said(entry, item):
         st.info(
             _("Changed since it was sent on {when}; the change is not saved yet.").format(
                 when=when

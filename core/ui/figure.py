@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.scan import Region as Area
-from core.scan import Spacing
+from core.scan import Spacing, one_spacing
 from core.text import _, ngettext
 from core.ui.figure_parts import (
     Beside,
@@ -195,7 +195,8 @@ def build_figure(
         What stands beside the overlay instead of the untouched image.
     spacing, areas
         The calibration of the scan: millimetres per pixel (row, column) all over the image, or
-        areas with a scale of their own. A scale bar is drawn where there is one spacing.
+        areas with a scale of their own. A scale bar is drawn where there is one spacing, or where
+        the areas share one.
 
     Raises
     ------
@@ -208,6 +209,7 @@ def build_figure(
     shown = _within_budget(outlines)
     rings = [_as_points(ring) for outline in shown for ring in outline.rings]
     heat_region = kind == "heat region"
+    seen_by = one_spacing(tuple(areas), spacing)
     data: dict[str, Any] = {
         "image": image_url if deep is None else deep.url,
         "width": width,
@@ -235,7 +237,8 @@ def build_figure(
         "deep": deep_data(deep),
         "loop": loop_data(loop),
         "beside": beside_data(beside),
-        "spacing": None if spacing is None or areas else list(spacing),
+        "spacing": None if seen_by is None else list(seen_by),
+        "scaleNote": _("in the calibrated area") if areas else "",
         "areas": areas_data(areas),
     }
     left_out = hidden + len(outlines) - len(shown)

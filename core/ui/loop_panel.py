@@ -274,6 +274,7 @@ def _controls(curve: FrameCurve, shown: int, key: str) -> None:
             list(names),
             format_func=lambda index: names[index],
             index=None,
+            placeholder="–",
             key=select,
             on_change=_chosen,
             args=(select, key),

@@ -52,6 +52,8 @@ class OpenScan:
         How often an accepted outline gave way to another one; each time the form asks afresh.
     form_is_old
         Whether the form on screen still shows an acceptance that was withdrawn.
+    suggested_on, reported_on
+        What the suggestions and the report on screen were made from; None while none are shown.
     """
 
     scan: Scan
@@ -71,6 +73,8 @@ class OpenScan:
     outline_shown: bool = True
     withdrawn: int = 0
     form_is_old: bool = False
+    suggested_on: object = None
+    reported_on: object = None
     _map: NDArray[np.float32] | None = None
     _heat: NDArray[np.float32] | None = None
 
@@ -106,6 +110,11 @@ class OpenScan:
             or self.reason
             or self.scan.corrections
         )
+
+    @property
+    def measured_on(self) -> object:
+        """What the measurements that count depend on, and how far the doctor stands by it."""
+        return self.controls, tuple(self.regions), bool(self.drafts.get("outline"))
 
     def region_map(self) -> NDArray[np.float32] | None:
         """Return the map that the controls shape: lesion probability, else heat; or none."""
@@ -189,8 +198,8 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Identity of the file: the digest of its first image."""
-        return self.first.digest
+        """Identity of the file, as :func:`file_key`."""
+        return file_key(self.first.scan, several=self.loop is not None)
 
     @property
     def shown(self) -> OpenScan:
@@ -217,6 +226,9 @@ class Entry:
         """Bring a frame, a corrected copy or the untouched image on screen."""
         self.shown.release()
         self.viewing = None
+        if scan.corrections and scan.digest == scan.origin:
+            # Corrections that cancel each other out, such as a full turn, leave it untouched.
+            scan = replace(scan, corrections=(), origin=None)
         item = self.items.pop(scan.digest, None) or OpenScan.of(scan)
         # Two frames of a loop may be the same picture: what was decided on it holds for both.
         item.scan = scan
@@ -247,3 +259,19 @@ class Entry:
         """Memory that the file takes in this session."""
         held = sum(item.held_bytes for item in self.items.values())
         return held + (self.loop.held_bytes if self.loop is not None else 0)
+
+
+def file_key(scan: Scan, *, several: bool) -> str:
+    """Return what tells a file on the list from others.
+
+    One picture of eight bits is what its digest says. Two loops may begin with the same frame, and
+    two deep images look the same through their windows: there the file itself counts.
+
+    Parameters
+    ----------
+    scan
+        The first image of the file.
+    several
+        Whether it has more frames.
+    """
+    return scan.source_digest if several or scan.depth is not None else scan.digest

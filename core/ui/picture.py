@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.lesion import HeatRegionResult, LesionResult
 from core.review import ImageFacts, Polygon
-from core.scan import Depth, Loop, Scan, Window, encode_png, thumbnail
+from core.scan import Depth, Loop, Scan, Window, encode_png, one_spacing, thumbnail
 from core.text import _
 from core.ui import media, viewer
 from core.ui.downloads import heat_png
@@ -60,7 +60,8 @@ def scan_figure(
     frames = None
     # A frame that was corrected is no longer the one that plays.
     if loop is not None and not scan.corrections:
-        frames = frames_of(loop, scan.series or scan.source_digest, scan.frame)
+        # The file and not its first frame: two loops may begin alike.
+        frames = frames_of(loop, scan.source_digest, scan.frame)
     return build_figure(
         _address(scan, deep, frames),
         scan.width,
@@ -161,7 +162,7 @@ def frames_of(loop: Loop, identity: str, frame: int) -> LoopView:
     loop
         Its frames are decoded and encoded when the browser asks for one.
     identity
-        What tells this loop from the session's others, such as its series.
+        What tells this loop from the session's others: ``Scan.source_digest``.
     frame
         The frame on screen, from 0.
     """
@@ -186,7 +187,7 @@ def beside_of(scan: Scan, caption: str) -> Beside:
     url = media.publish(identity, lambda: encode_png(thumbnail(scan, _BESIDE) if small else scan))
     if small:
         caption = _("{caption} (shown smaller)").format(caption=caption)
-    return Beside(url, scan.width, scan.height, caption, None if scan.regions else scan.spacing)
+    return Beside(url, scan.width, scan.height, caption, one_spacing(scan.regions, scan.spacing))
 
 
 def _coarse(heat: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -111,7 +111,11 @@ def _finding(check: Check) -> str:
         Outcome.PASS: _("Passes"),
     }[check.outcome]
     head = f"{_ICONS[check.outcome]} **{word} · {check_name(check.name)}**"
-    return f"{head}: {check_figure(check.value, check.threshold, check.unit)}. {_advice(check)}"
+    return _("{head}: {figure}. {advice}").format(
+        head=head,
+        figure=check_figure(check.value, check.threshold, check.unit),
+        advice=_advice(check),
+    )
 
 
 def _advice(check: Check) -> str:

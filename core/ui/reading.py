@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -50,29 +50,49 @@ def let_the_model_read(reading: ReadingList) -> None:
         st.rerun()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """What is read in the background, and the job that does it.
+
+    Held by the session alone: the job is stopped when the session goes.
+    """
+
+    job: Job[OpenScan]
+    items: tuple[OpenScan, ...]
+
+    def settle(self) -> None:
+        """Give the images of a job that broke its error: it would meet the same fault again."""
+        error = self.job.status().error
+        for item in self.items if error is not None else ():
+            if item.is_unread:
+                item.problem = error
+
+
 def _read_the_rest(reading: ReadingList, predictor: BatchReader) -> None:
-    job: Job[OpenScan] | None = st.session_state.get(_JOB)
-    if job is None or job.status().ended:
-        waiting = reading.unread
+    under_way: Background | None = st.session_state.get(_JOB)
+    if under_way is not None and under_way.job.status().ended:
+        under_way.settle()
+        under_way = None
+    waiting = tuple(reading.unread)
+    if under_way is None and waiting:
 
         def work() -> Iterator[OpenScan]:
             return read_all(waiting, predictor)
 
-        # Held by the session alone: it is stopped when the session goes.
-        st.session_state[_JOB] = shared_runner().start(work, total=len(waiting), name="read-list")
+        job = shared_runner().start(work, total=len(waiting), name="read-list")
+        st.session_state[_JOB] = Background(job, waiting)
     _show_progress()
 
 
 @st.fragment(run_every=0.5)
 def _show_progress() -> None:
-    job: Job[Any] | None = st.session_state.get(_JOB)
-    if job is None:
+    under_way: Background | None = st.session_state.get(_JOB)
+    if under_way is None:
         return
-    status = job.status()
+    status = under_way.job.status()
     if status.ended:
+        under_way.settle()
         del st.session_state[_JOB]
-        if status.error is not None:
-            st.toast(status.error, icon=":material/error:")
         # The strip shows where each scan stands.
         st.rerun()
     said = _("Read {done} of {n} in the background").format(done=status.done, n=status.total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from core.model import BatchRead
 from core.scan import Scan, is_archive, open_archive, read_scan
 from core.settings import Settings
 from core.text import _
-from core.ui.open_scan import Entry, OpenScan
+from core.ui.open_scan import Entry, OpenScan, file_key
 
 _KEY = "reading-list"
 
@@ -25,7 +25,7 @@ class ReadingList:
     Attributes
     ----------
     entries
-        By the digest of their first image.
+        By their :attr:`Entry.key`.
     current
         Key of the entry on screen.
     refused
@@ -60,11 +60,12 @@ class ReadingList:
 
     def add(self, scan: Scan) -> Entry:
         """Put a file on the list; one that is there already is not added again."""
-        known = self.entries.get(scan.digest)
+        known = self.entries.get(file_key(scan, several=scan.loop is not None))
         if known is not None:
             self.again += 1
             return known
-        entry = self.entries[scan.digest] = Entry.of(scan)
+        entry = Entry.of(scan)
+        self.entries[entry.key] = entry
         if self.current is None:
             self.current = entry.key
         return entry
@@ -102,6 +103,11 @@ class ReadingList:
     def unread(self) -> list[OpenScan]:
         """Images on the list that the model may read and has not answered yet."""
         return [entry.shown for entry in self.entries.values() if entry.shown.is_unread]
+
+    def ask_again(self) -> None:
+        """Let every image that got no answer wait for the model once more."""
+        for entry in self.entries.values():
+            entry.shown.problem = None
 
     @property
     def held_bytes(self) -> int:
@@ -199,7 +205,7 @@ def _check_room(reading: ReadingList, settings: Settings) -> None:
         )
 
 
-def read_all(items: list[OpenScan], predictor: BatchReader) -> Iterator[OpenScan]:
+def read_all(items: Sequence[OpenScan], predictor: BatchReader) -> Iterator[OpenScan]:
     """Let the model read images and give each once it has its answer, or its problem.
 
     A failure is noted with its image and the rest goes on.

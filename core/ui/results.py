@@ -33,11 +33,12 @@ def show_results(
     """Show the table and the downloads under the image."""
     if not isinstance(result, LesionResult):
         st.caption(
-            ngettext("{n} heat region", "{n} heat regions", len(result.regions)).format(
-                n=len(result.regions)
+            _("{head}: {rest}").format(
+                head=ngettext("{n} heat region", "{n} heat regions", len(result.regions)).format(
+                    n=len(result.regions)
+                ),
+                rest=_("made from heat, not an outline of a lesion. It has no measurements."),
             )
-            + ": "
-            + _("made from heat, not an outline of a lesion. It has no measurements.")
         )
     else:
         unit = _unit({lesion.measurements.unit for lesion in result.lesions}, item.scan)

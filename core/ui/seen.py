@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import OverreadError
-from core.review import seen_before
+from core.review import Relation, seen_before
 from core.settings import ROOT
 from core.text import _
 from core.trust import Permission, Person, permissions_of
@@ -27,15 +27,23 @@ def seen_before_line(entry: Entry, person: Person) -> None:
         return
     # What was sent from this very form a moment ago is said by the form.
     receipt = entry.shown.receipt
-    before = [one for one in found if receipt is None or one.last_sent_at < receipt.submitted_at]
+    before = {
+        relation: one
+        for one in reversed(found)
+        if receipt is None or one.last_sent_at < receipt.submitted_at
+        if (relation := one.relation_to(scan.digest, scan.origin, scan.series)) is not None
+    }
     if not before:
         return
-    last = max(before, key=lambda one: one.last_sent_at)
+    # The latest of the nearest kind: the very image before a frame beside it.
+    relation = next(each for each in Relation if each in before)
+    last = before[relation]
     when = last.last_sent_at.astimezone().strftime("%Y-%m-%d %H:%M")
     said = {
-        True: _("Seen before: you sent feedback on case {case} on {when} ({state})."),
-        False: _("Seen before: a colleague sent feedback on case {case} on {when} ({state})."),
+        True: _("you sent feedback on case {case} on {when} ({state})."),
+        False: _("a colleague sent feedback on case {case} on {when} ({state})."),
     }[last.by_me].format(case=last.case_number, when=when, state=state_name(last.state))
+    said = _("{head}: {rest}").format(head=_relation_name(relation), rest=said)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="seen-before"):
         st.markdown(":material/history: " + said)
         if last.by_me:
@@ -45,3 +53,12 @@ def seen_before_line(entry: Entry, person: Person) -> None:
                 query_params={"case": last.case_number},
                 width="content",
             )
+
+
+def _relation_name(relation: Relation) -> str:
+    return {
+        Relation.SAME: _("Seen before"),
+        Relation.ORIGIN: _("The untouched image was seen before"),
+        Relation.CORRECTED: _("A corrected copy was seen before"),
+        Relation.FRAME: _("Another frame of this loop was seen before"),
+    }[relation]

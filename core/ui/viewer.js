@@ -82,8 +82,11 @@ class Viewer {
       this.inverted = false;
     }
     const changed = another || before.image !== data.image;
-    if (changed) this.setTool(null);
-    if (!data.drawing && this.tool === "draw") this.setTool(null);
+    const away = changed || (!data.drawing && this.tool === "draw");
+    if (away) {
+      this.tool = null;
+      this.dropStroke();
+    }
     this.regions = data.regions.map(decode);
     this.takeMeasures(data.measures, changed);
     this.player.open(data.loop, data);
@@ -101,6 +104,8 @@ class Viewer {
     this.loopRow.update(data.text);
     this.windowRow.update(data);
     this.bar.update(data);
+    // Only now: what shows a tool put away shows the window too, which the rows must have made.
+    if (away) this.setTool(null);
     this.layout();
   }
 

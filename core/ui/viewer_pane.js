@@ -153,7 +153,8 @@ export class Pane {
     const power = 10 ** Math.floor(Math.log10(most));
     const mm = [5, 2, 1].map((n) => n * power).find((n) => n <= most);
     this.bar.style.width = `${mm * perMm}px`;
-    this.bar.firstChild.textContent = `${Number(mm.toPrecision(3))} mm`;
+    const note = this.kind === "beside" ? "" : data.scaleNote;
+    this.bar.firstChild.textContent = `${Number(mm.toPrecision(3))} mm ${note}`.trim();
   }
 
   // What shows the pixels now: the canvas (deep values, or a frame), else the SVG image.

@@ -7,7 +7,7 @@ from core.trust import Permission, permissions_of
 from core.ui import intake, session
 from core.ui.case_panel import case_panel
 from core.ui.case_report import report_panel
-from core.ui.feedback_form import feedback_form
+from core.ui.feedback_form import feedback_form, forget_panels
 from core.ui.list_summary import list_summary
 from core.ui.reading import let_the_model_read
 from core.ui.reading_list import reading_list
@@ -36,7 +36,8 @@ with top:
     intake.strip(reading)
     intake.refusals(reading)
 seen_before_line(entry, person)
-reading_room(entry)
+forget_panels(entry)
+reading_room(entry, person)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
     case_panel(entry, person)
     feedback_form(entry, person)

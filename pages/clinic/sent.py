@@ -30,10 +30,15 @@ asked = st.query_params.get("case")
 if asked is not None:
     # A scan that was recognised on the page “Read”: its entries come alone.
     sent = tuple(entry for entry in sent if entry.case_number == asked)
-    st.caption(_("Only the entries on one case are shown."))
+    if sent:
+        st.caption(_("Only the entries on one case are shown."))
+    else:
+        st.info(_("You have sent nothing on this case."), icon=":material/outbox:")
     if st.button(_("Show all"), key="sent-all"):
         del st.query_params["case"]
         st.rerun()
+if not sent:
+    st.stop()
 st.dataframe(
     pd.DataFrame(
         {

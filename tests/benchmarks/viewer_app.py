@@ -13,11 +13,11 @@ import numpy as np
 import streamlit as st
 import viewer_scans as scans
 
-from core.scan import Scan, encode_png
+from core.scan import QualityReport, Scan, encode_png
 from core.ui import media
 from core.ui.figure import Layers, Outline, build_figure
+from core.ui.open_scan import OpenScan
 from core.ui.picture import beside_of, region_points, view_scan
-from core.ui.reading_list import OpenScan
 from core.ui.viewer import viewer
 
 SIZE = 1024
@@ -96,25 +96,29 @@ def _one_scan(show: str) -> None:
     said["runs"] += 1
     if "slow" in st.query_params:
         time.sleep(0.7)
+    if "then" in st.query_params and st.checkbox("Other scan"):
+        show = st.query_params["then"]
     first = _scan(show)
     frame = said.get("frame")
     scan = first if frame is None or first.loop is None else first.loop.frame(frame)
-    if first.loop is not None:
-        scan = scan.with_loop(first.loop)
     beside = None
     if show.startswith("beside"):
         spacing = (0.2, 0.2) if show == "beside" else None
         beside = beside_of(scans.plain_scan(400, 400, spacing), "Earlier scan <b>2024</b>")
     compare = st.query_params.get("compare", "both" if beside else "overlay")
-    item = OpenScan(scan, regions=said.setdefault("regions", {}).get(scan.digest, []))
     measures = said.setdefault("measures", {})
+    item = OpenScan(
+        scan,
+        QualityReport(()),
+        regions=said.setdefault("regions", {}).get(scan.digest, []),
+        measures=measures.get(scan.digest, ()),
+    )
     events = view_scan(
         item,
         None,
         Layers(compare=compare),
+        loop=first.loop,
         beside=beside,
-        measuring=True,
-        measures=measures.get(scan.digest, ()),
     )
     changed = False
     if events.measures is not None:

@@ -126,7 +126,13 @@ def test_a_measurement_across_areas_has_no_millimetres_and_says_why(
     ]
     drawn: list[str] = []
     for number, (start, end, unit, why) in enumerate(expected, 1):
-        drag(page, share(*start), share(*end), lambda: drawn.append(rows(page)[-1]))
+
+        def look(n: int = number) -> None:
+            # A busy browser says it a moment after the pointer has moved.
+            until(page, lambda: len(rows(page)) == n)
+            drawn.append(rows(page)[-1])
+
+        drag(page, share(*start), share(*end), look)
         until(page, lambda n=number: len(said(page, "Measures")) == n)
         measured = said(page, "Measures")[-1]
         assert (measured["unit"], measured["no_mm"]) == (unit, why)

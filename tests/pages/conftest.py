@@ -6,10 +6,11 @@ import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
-from page_tools import sign_in
+from page_tools import Hand, sign_in
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +63,27 @@ def clinician(app: AppTest) -> AppTest:
 
     service.model().get_predictor(timeout=120)
     return sign_in(app, "clinician")
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """Somebody who draws, plays and windows in the viewer."""
+    from core.ui import viewer
+
+    made = Hand(viewer._COMPONENT)
+    monkeypatch.setattr(viewer, "_COMPONENT", made)
+    return made
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the download buttons on the page would give, by the name of the file."""
+    found: dict[str, Any] = {}
+    whole = st.download_button
+
+    def button(title: str, make: Any, name: str, *rest: Any, **more: Any) -> Any:
+        found[name] = make
+        return whole(title, make, name, *rest, **more)
+
+    monkeypatch.setattr(st, "download_button", button)
+    return found

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+from dicom_factory import make_dicom
 from streamlit.testing.v1 import AppTest
 
-from core.scan import PhantomSpec, encode_png, make_phantom
+from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom
+from core.ui import service
 from core.ui.open_scan import OpenScan
 from core.ui.reading_list import ReadingList
 
@@ -28,6 +31,23 @@ def scan_bytes(seed: int = 1) -> bytes:
     return encode_png(make_phantom(PhantomSpec(), seed).scan)
 
 
+def loop_bytes(frames: int = 4, **options: Any) -> bytes:
+    """Return a DICOM loop of phantoms, of which no frame is like another."""
+    return make_dicom(np.stack([_picture(seed) for seed in range(frames)]), **options)
+
+
+def deep_bytes(**options: Any) -> bytes:
+    """Return a DICOM image of 12 bits."""
+    fine = np.random.default_rng(0).integers(0, 16, (300, 400)).astype(np.uint16)
+    deep = (_picture(0).astype(np.uint16) << 4) + fine
+    return make_dicom(deep, bits=12, **options)
+
+
+def _picture(seed: int) -> np.ndarray:
+    spec = PhantomSpec(400, 300, lesion=LesionSpec())
+    return make_phantom(spec, seed).scan.grey
+
+
 def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     """Put files into the uploader and let the page take them in."""
     for name, data in files:
@@ -39,10 +59,8 @@ def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def read_in_background(app: AppTest) -> AppTest:
     """Wait until the model has read every scan on the list, as the page's own polling does."""
-    state = app.session_state
-    job = state["reading-job"] if "reading-job" in state else None  # noqa: SIM401
-    if job is not None:
-        job.wait(60)
+    if "reading-job" in app.session_state:
+        app.session_state["reading-job"].job.wait(60)
         app.run()
         assert not app.exception
     return app
@@ -74,6 +92,36 @@ def set_(app: AppTest, kind: str, name: str, value: Any) -> AppTest:
     return app
 
 
+def press(app: AppTest, name: str) -> AppTest:
+    """Press a button by its key."""
+    app.button(key=name).click().run()
+    assert not app.exception
+    return app
+
+
+def open_panel(app: AppTest, name: str) -> AppTest:
+    """Open an expander that is drawn only while it is open."""
+    app.session_state[name] = True
+    app.run()
+    assert not app.exception
+    return app
+
+
+def send(app: AppTest, **said: Any) -> AppTest:
+    """Fill in what the form lacks (or ``said``) and send it; it must have been saved."""
+    for name, value in ({"verdict": "accept"} | said).items():
+        set_(app, "feedback", name, value)
+    press(app, f"send-{shown(app).digest[:16]}")
+    assert f"Saved: your feedback on case {shown(app).scan.case_number}" in words(app)
+    return app
+
+
+def stored(columns: str, tables: str = "feedback") -> list[Any]:
+    """Return rows of the database, in the order they came."""
+    with service.store().reading() as connection:
+        return list(connection.exec_driver_sql(f"SELECT {columns} FROM {tables}").all())
+
+
 def words(app: AppTest) -> str:
     """Return everything the page says, to look whether something is on it."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "text", "error", "warning",
@@ -89,3 +137,28 @@ def viewer(app: AppTest) -> dict[str, Any]:
     data = json.loads(component.proto.json)
     assert isinstance(data, dict)
     return data
+
+
+class Hand:
+    """A person at the viewer: hands over what the browser would report, once."""
+
+    def __init__(self, component: Any) -> None:
+        self._component = component
+        self._next: dict[str, Any] = {}
+
+    def __call__(self, **options: Any) -> dict[str, Any]:
+        self._component(**options)
+        said, self._next = self._next, {}
+        return said
+
+    def does(self, app: AppTest, **reported: Any) -> AppTest:
+        """Let the page run with what was reported: ``frame``, ``window``, ``regions``, …"""
+        data = viewer(app)
+        about = {"image": data["image"]}
+        if data["loop"] is not None:
+            about["loop"] = data["loop"]["url"]
+        self._next = {name: about | value for name, value in reported.items()}
+        app.run()
+        assert not app.exception
+        assert not self._next, "the viewer was not on the page"
+        return read_in_background(app)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import bundle_factory
+import numpy as np
 import pytest
 from loop_factory import phantom_loop
 from score_tools import folder_of, rows_of
@@ -17,7 +18,15 @@ from score_tools import folder_of, rows_of
 from core.errors import ScoreError
 from core.lesion import PRESETS, LesionControls, find_lesions
 from core.model import Predictor
-from core.scan import Scan, read_scan
+from core.scan import (
+    LesionSpec,
+    PhantomSpec,
+    Scan,
+    check_quality,
+    encode_png,
+    make_phantom,
+    read_scan,
+)
 from core.score import Options, _sources, columns, score
 from core.score._run import Progress
 from core.score._sources import Frames, planned
@@ -70,6 +79,7 @@ def test_every_file_has_the_answer_a_page_would_give_it(
             assert number(row[f"probability_{label}"]) == pytest.approx(share, abs=2e-6)
         assert row["answer"] == alone.answer
         assert row["flagged"] == ("yes" if alone.flagged else "no")
+        assert row["quality"] == "pass"
         assert alone.interval is not None
         assert int(row["interval_n"]) == alone.interval.n
         lesion_map = alone.lesion_map()
@@ -85,6 +95,33 @@ def test_every_file_has_the_answer_a_page_would_give_it(
             assert row["largest_longest_chord_mm"] == row["largest_area_mm2"] == ""
             assert row["outline"] == "AI outline, unconfirmed"
     assert any(int(row["lesions"] or 0) for row in rows)
+
+
+def test_a_scan_that_fails_its_check_says_so_and_has_no_interval(
+    tmp_path: Path, predictor: Predictor, model_site: Settings
+) -> None:
+    spec = PhantomSpec(420, 420, lesion=LesionSpec("oval", (0.5, 0.4), 14, 9, echo_db=-26))
+    made = {
+        "blank": Scan.from_pixels(np.full((300, 300), 7, np.uint8)),
+        "good": Scan.from_pixels(make_phantom(spec, 3).scan.pixels),
+    }
+    (tmp_path / "in").mkdir()
+    for name, scan in made.items():
+        (tmp_path / "in" / f"{name}.png").write_bytes(encode_png(scan))
+    out = tmp_path / "out.csv"
+    score([tmp_path / "in"], out, predictor, model_site, Options(read_failing="To see it"))
+    blank, good = rows_of(out)
+    assert blank["quality"] == "fail"
+    assert "Blank image (0 grey levels, below 6 grey levels)" in blank["quality_problems"]
+    assert blank["probability"]
+    alone = predictor.read(made["good"])
+    assert alone.interval is not None
+    assert good["quality"] == check_quality(made["good"]).outcome.value != "fail"
+    assert int(good["interval_n"]) == alone.interval.n
+    assert number(good["interval_low"]) == pytest.approx(alone.interval.low, abs=1e-5)
+    for name in ("interval_low", "interval_high", "interval_n", "interval_positives"):
+        assert blank[name] == ""
+        assert good[name]
 
 
 def test_millimetres_stand_in_their_own_columns_where_there_is_a_scale(

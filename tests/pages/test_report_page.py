@@ -1,0 +1,221 @@
+"""The report on the page: what the doctor stands by is in it, what nobody confirmed is not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from page_tools import (
+    Hand,
+    deep_bytes,
+    loop_bytes,
+    open_panel,
+    press,
+    reading,
+    scan_bytes,
+    set_,
+    shown,
+    upload,
+    words,
+)
+from streamlit.testing.v1 import AppTest
+
+from core.review import BiRads, Origin
+from core.scan import PhantomSpec, Scan, encode_png, make_phantom
+from core.ui import service
+
+ACCEPTED = "Numbers: the AI’s outline, accepted by the doctor."
+DRAWN = "Numbers: regions drawn by the doctor."
+RING = [[150, 60], [190, 70], [200, 150], [185, 230], [150, 240], [120, 225], [110, 150]]
+
+
+@pytest.fixture
+def read(clinician: AppTest) -> AppTest:
+    """A clinician with one scan on screen, read by the model."""
+    return upload(clinician, ("a.png", scan_bytes(1)))
+
+
+def context(app: AppTest, name: str) -> Any:
+    entry = reading(app).entry
+    assert entry is not None
+    return app.get_by_key(f"context-{name}-context-{entry.key[:16]}")
+
+
+def open_report(app: AppTest) -> AppTest:
+    return open_panel(app, f"report-panel-{shown(app).digest[:16]}")
+
+
+def html(app: AppTest, offered: dict[str, Any]) -> str:
+    made = offered[f"{shown(app).scan.case_number}-report.html"]()
+    assert isinstance(made, bytes)
+    return made.decode()
+
+
+def pdf(app: AppTest, offered: dict[str, Any]) -> bytes:
+    made = offered[f"{shown(app).scan.case_number}-report.pdf"]()
+    assert isinstance(made, bytes)
+    return made
+
+
+def text(page: str) -> str:
+    """Return what a page says, without its markup."""
+    body = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", page)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_a_report_is_offered_only_when_it_is_asked_for(
+    read: AppTest, offered: dict[str, Any]
+) -> None:
+    assert not [name for name in offered if "report" in name]
+    open_report(read)
+    assert len([name for name in offered if "report" in name]) == 2
+
+
+def test_an_outline_nobody_confirmed_is_not_printed_and_that_is_said_before(
+    read: AppTest, offered: dict[str, Any]
+) -> None:
+    set_(read, "shape", "threshold", 0.05)
+    open_report(read)
+    assert "none will be printed" in words(read)
+    page = html(read, offered)
+    said = text(page)
+    assert shown(read).scan.case_number in said
+    assert "not a medical device" in said
+    assert ACCEPTED not in said
+    bare = page.count("data:image")
+    set_(read, "feedback", "outline", True)
+    assert "none will be printed" not in words(read)
+    page = html(read, offered)
+    assert ACCEPTED in text(page)
+    assert page.count("data:image") == bare
+    assert pdf(read, offered).startswith(b"%PDF")
+
+
+def test_an_acceptance_that_was_taken_back_is_not_printed(
+    read: AppTest, offered: dict[str, Any]
+) -> None:
+    set_(read, "shape", "threshold", 0.05)
+    set_(read, "feedback", "outline", True)
+    open_report(read)
+    assert ACCEPTED in text(html(read, offered))
+    set_(read, "shape", "threshold", 0.1)
+    assert ACCEPTED not in text(html(read, offered))
+
+
+def test_a_drawn_outline_takes_the_place_of_the_model_s(
+    read: AppTest, hand: Hand, offered: dict[str, Any]
+) -> None:
+    set_(read, "shape", "threshold", 0.05)
+    set_(read, "feedback", "outline", True)
+    hand.does(read, regions={"regions": [RING]})
+    open_report(read)
+    said = text(html(read, offered))
+    assert DRAWN in said
+    assert ACCEPTED not in said
+
+
+def test_the_doctor_s_own_words_and_category_are_in_it(
+    read: AppTest, offered: dict[str, Any]
+) -> None:
+    context(read, "birads").set_value(BiRads("4C")).run()
+    context(read, "pseudonym").set_value("P-0815").run()
+    set_(read, "feedback", "verdict", "reject")
+    set_(read, "feedback", "label", "malignant")
+    set_(read, "feedback", "origin", Origin.BIOPSY)
+    set_(read, "feedback", "comment", "<b>hypoechoic</b> & tall")
+    open_report(read)
+    page = html(read, offered)
+    assert "&lt;b&gt;hypoechoic&lt;/b&gt; &amp; tall" in page
+    assert "<b>hypoechoic" not in page
+    said = text(page)
+    for part in ("4C", "P-0815", "malignant"):
+        assert part in said, part
+    prediction = shown(read).prediction
+    assert prediction is not None
+    assert prediction.version in said
+    assert f"{prediction.probability * 100:.0f}" in said
+
+
+def test_what_is_entered_that_cannot_be_taken_is_said_and_no_report_is_made(
+    read: AppTest, offered: dict[str, Any]
+) -> None:
+    context(read, "pseudonym").set_value("Erika Mustermann").run()
+    open_report(read)
+    assert not [name for name in offered if "report" in name]
+    assert read.error
+    assert "Mustermann" not in words(read)
+
+
+def test_a_scan_that_was_read_despite_its_quality_says_why(
+    clinician: AppTest, offered: dict[str, Any]
+) -> None:
+    import cv2
+
+    poor = cv2.GaussianBlur(make_phantom(PhantomSpec(400, 300), 0).scan.grey, (0, 0), 8)
+    upload(clinician, ("a.png", encode_png(Scan.from_pixels(poor))))
+    open_report(clinician)
+    assert "Probability" not in text(html(clinician, offered)).replace("No AI", "")
+    form = f"reason-{shown(clinician).digest[:16]}"
+    clinician.get_by_key(f"{form}-choice").set_value("What matters can be seen")
+    press(clinician, f"{form}-confirm")
+    clinician.run()
+    said = text(html(clinician, offered))
+    assert "What matters can be seen" in said
+    assert "Sharpness" in said
+
+
+def test_a_frame_of_a_loop_names_its_frame(
+    clinician: AppTest, hand: Hand, offered: dict[str, Any]
+) -> None:
+    upload(clinician, ("loop.dcm", loop_bytes(3)))
+    hand.does(clinician, frame={"frame": 1})
+    open_report(clinician)
+    said = text(html(clinician, offered))
+    assert re.search(r"[Ff]rame 2\b", said)
+    assert "MUSTERMANN" not in said
+
+
+def test_a_deep_scan_has_a_report_with_its_window(
+    clinician: AppTest, hand: Hand, offered: dict[str, Any]
+) -> None:
+    upload(
+        clinician, ("deep.dcm", deep_bytes(windows=[(2048, 4096)], regions=[(0, 0, 399, 299, 0.1)]))
+    )
+    hand.does(clinician, window={"centre": 1900, "width": 3600, "function": "linear"})
+    press(clinician, "read-window")
+    hand.does(
+        clinician,
+        regions={"regions": [RING]},
+        measures={"measures": [{"kind": "distance", "points": [[50, 50], [150, 50]]}]},
+    )
+    open_report(clinician)
+    said = text(html(clinician, offered))
+    assert "window: level 1900, width 3600" in said
+    assert DRAWN in said
+    assert "Letters: set by hand." in said
+    assert "10.0 mm" in said
+    assert "px: pixels" not in said
+    assert pdf(clinician, offered).startswith(b"%PDF")
+    for identity in ("MUSTERMANN", "PID-4711", "Klinikum", "1961"):
+        assert identity not in said
+
+
+def test_the_report_of_a_page_in_chinese_is_in_chinese(
+    app: AppTest, offered: dict[str, Any]
+) -> None:
+    from page_tools import sign_in
+
+    service.model().get_predictor(timeout=120)
+    app.get_by_key("language-switch").set_value("zh_CN").run()
+    sign_in(app, "clinician")
+    upload(app, ("a.png", scan_bytes(1)))
+    set_(app, "feedback", "comment", "左乳低回声结节")
+    open_report(app)
+    page = html(app, offered)
+    assert 'lang="zh' in page
+    assert "左乳低回声结节" in page
+    assert "医疗器械" in page
+    made = pdf(app, offered)
+    assert made.startswith(b"%PDF")
+    assert b"FontFile" in made, "without the characters in it, it prints boxes"
