@@ -103,6 +103,10 @@ class InvalidCorrection(ScanError):
     """A correction that does not fit the image."""
 
 
+class QualityFailed(ScanError):
+    """A scan that fails the quality check, and that nobody gave a reason to read."""
+
+
 class ModelError(OverreadError):
     """A model that cannot be used."""
 

@@ -143,10 +143,16 @@ def at_least(values: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]
 
 def fill_holes(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return `mask` with all background filled that 4-neighbours do not join to the edge."""
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return mask
+    # Outside the box around everything there is no hole.
+    part = np.s_[top : top + height, left : left + width]
+    padded = cv2.copyMakeBorder(mask[part], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     cv2.floodFill(padded, None, (0, 0), 1, flags=4)
-    outside = padded[1:-1, 1:-1] == 1
-    return np.asarray((~outside).view(np.uint8) * np.uint8(255))
+    filled = np.zeros_like(mask)
+    filled[part] = cv2.compare(padded, 1, cv2.CMP_NE)[1:-1, 1:-1]
+    return filled
 
 
 def keep_regions(mask: NDArray[np.uint8], minimum_area: int, keep: int) -> Regions:

@@ -151,7 +151,7 @@ def iter_frames(
     """
     wanted = range(loop.count) if frames is None else frames
     sources = (partial(_frame, loop, index) for index in wanted)
-    with closing(predictor.read_many(sources, batch_size=batch_size)) as reading:
+    with closing(predictor.read_many(sources, batch_size=batch_size, heat=False)) as reading:
         for index, read in zip(wanted, reading, strict=True):
             yield _point(loop, index, read)
 

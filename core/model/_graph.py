@@ -148,6 +148,22 @@ def trace(forward: Forward, inputs: Any, targets: Any) -> dict[str, Any]:
     return found
 
 
+def trace_answer(forward: Forward, inputs: Any) -> dict[str, Any]:
+    """Build the read without Grad-CAM, for many scans of which nobody looks at the heat.
+
+    Parameters
+    ----------
+    inputs
+        ``(N, S, S, C)`` float32.
+    """
+    parts = forward(inputs)
+    probabilities = _calibrated(parts.logits, forward.card)
+    found = {"probabilities": probabilities, "answer": _answer(probabilities, forward.card)}
+    if parts.lesion is not None:
+        found["lesion"] = parts.lesion
+    return found
+
+
 def _grad_cam(features: Any, gradient: Any) -> Any:
     import tensorflow as tf
 

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import zipfile
+from collections.abc import Callable
+from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import BundleInvalid, PredictionFailed
 from core.model._bundle import Bundle
-from core.model._graph import Forward, trace
+from core.model._graph import Forward, trace, trace_answer
 from core.text import _
 
 #: Asks a network to explain the class it answers with.
@@ -25,7 +27,7 @@ class NetworkOutput(NamedTuple):
 
     probabilities: NDArray[np.float64]  # (N, L) calibrated, each row sums to 1
     lesion: NDArray[np.float32] | None  # (N, h, w) lesion probability, 0..1
-    heat: NDArray[np.float32]  # (N, h, w) Grad-CAM, its own max = 1, or all 0
+    heat: NDArray[np.float32] | None  # (N, h, w) Grad-CAM, its own max = 1, or all 0
     answer: NDArray[np.int32]  # (N,) label answered at the approved operating point
     explained: NDArray[np.int32]  # (N,) label the heat explains
 
@@ -36,20 +38,37 @@ class Network(Protocol):
     has_lesion_map: bool
     heat_available: bool
 
-    def __call__(self, inputs: NDArray[np.float32], targets: NDArray[np.int32]) -> NetworkOutput:
-        """Run ``(N, S, S, C)`` float32 inputs; targets are label indices or THE_ANSWER."""
+    def __call__(
+        self, inputs: NDArray[np.float32], targets: NDArray[np.int32] | None
+    ) -> NetworkOutput:
+        """Run ``(N, S, S, C)`` float32 inputs; targets are label indices or THE_ANSWER.
+
+        Without targets there is no heat, and ``explained`` is the answer.
+        """
         ...
 
 
 class KerasNetwork:
-    """The compiled call of a loaded bundle: no state, no hooks, safe from any thread."""
+    """The compiled calls of a loaded bundle, with heat and without: safe from any thread."""
 
-    def __init__(self, compiled: Any, *, has_lesion_map: bool, heat_available: bool) -> None:
+    def __init__(
+        self,
+        compiled: Any,
+        compile_answer: Callable[[], Any],
+        *,
+        has_lesion_map: bool,
+        heat_available: bool,
+    ) -> None:
         self._compiled = compiled
+        self._compile_answer = compile_answer
+        self._answer: Any = None
+        self._compiling = Lock()
         self.has_lesion_map = has_lesion_map
         self.heat_available = heat_available
 
-    def __call__(self, inputs: NDArray[np.float32], targets: NDArray[np.int32]) -> NetworkOutput:
+    def __call__(
+        self, inputs: NDArray[np.float32], targets: NDArray[np.int32] | None
+    ) -> NetworkOutput:
         """Run the model; see :class:`Network`.
 
         Raises
@@ -59,7 +78,10 @@ class KerasNetwork:
         """
         tf = import_tensorflow()
         try:
-            raw = self._compiled(tf.constant(inputs), tf.constant(targets))
+            if targets is None:
+                raw = self._answers()(tf.constant(inputs))
+            else:
+                raw = self._compiled(tf.constant(inputs), tf.constant(targets))
         except tf.errors.OpError as error:
             raise PredictionFailed(
                 _("The model stopped before it had an answer. Please try this scan again.")
@@ -72,10 +94,17 @@ class KerasNetwork:
         return NetworkOutput(
             found["probabilities"],
             np.clip(found["lesion"], 0, 1) if self.has_lesion_map else None,
-            found["heat"],
+            found.get("heat"),
             found["answer"],
-            found["explained"],
+            found.get("explained", found["answer"]),
         )
+
+    def _answers(self) -> Any:
+        """Return the call without heat; made when it is first asked for, as pages never do."""
+        with self._compiling:
+            if self._answer is None:
+                self._answer = self._compile_answer()
+            return self._answer
 
 
 def import_tensorflow() -> Any:
@@ -113,8 +142,19 @@ def load_network(bundle: Bundle) -> KerasNetwork:
         ).get_concrete_function()
     except (ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:
         raise BundleInvalid(unusable) from error
+
+    def compile_answer() -> Any:
+        return tf.function(
+            lambda inputs: trace_answer(forward, inputs),
+            input_signature=(tf.TensorSpec(shape, tf.float32),),
+            autograph=False,
+        ).get_concrete_function()
+
     network = KerasNetwork(
-        compiled, has_lesion_map=forward.has_lesion_map, heat_available=forward.heat_available
+        compiled,
+        compile_answer,
+        has_lesion_map=forward.has_lesion_map,
+        heat_available=forward.heat_available,
     )
     try:
         network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))

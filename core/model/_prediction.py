@@ -45,7 +45,8 @@ class Prediction:
     has_lesion_map
         Whether the model has a lesion output; without one, heat is never a lesion.
     heat_available
-        Whether the model has a feature map to explain; without one the heat is all 0.
+        Whether there is heat: it was asked for, and the model has a feature map to explain. Else
+        the heat is all 0.
     network_heat, network_lesion, geometry
         The maps at the network's resolution, 0..1 and read-only, and what brings them back.
     """

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from core.scan import Scan
 
 
+#: All 0; an array over immutable bytes is read-only for ever.
+_NO_HEAT = np.frombuffer(bytes(4), np.float32).reshape(1, 1)
+
+
 class Reader(Protocol):
     """Anything that reads scans: a :class:`Predictor`, or what a test puts in its place."""
 
@@ -124,7 +128,12 @@ class Predictor:
         return self._prediction(prepared, found, 0)
 
     def read_many(
-        self, scans: Iterable[Source], *, batch_size: int = 16, target: str | None = None
+        self,
+        scans: Iterable[Source],
+        *,
+        batch_size: int = 16,
+        target: str | None = None,
+        heat: bool = True,
     ) -> Generator[BatchRead]:
         """Read any number of scans in batches, decoding ahead while the network computes.
 
@@ -138,6 +147,9 @@ class Predictor:
             Scans in one call of the network, at least 1.
         target
             Label the heat explains; None for the answer.
+        heat
+            Whether there is Grad-CAM. Without it a read takes less time, and its prediction says
+            that no heat is available.
 
         Yields
         ------
@@ -157,7 +169,7 @@ class Predictor:
         """
         if batch_size < 1:
             raise ValueError("A batch has at least one scan.")
-        wanted = self._target(target)
+        wanted = self._target(target) if heat else None
 
         def run(prepared: list[Prepared]) -> list[Prediction]:
             with self._gate.enter(background=True):
@@ -173,9 +185,10 @@ class Predictor:
             raise PredictionFailed(_("The model does not know this class. Choose one it lists."))
         return self.card.labels.index(target)
 
-    def _compute(self, prepared: list[Prepared], wanted: int) -> NetworkOutput:
+    def _compute(self, prepared: list[Prepared], wanted: int | None) -> NetworkOutput:
         inputs = np.stack([each.pixels for each in prepared])
-        return self._network(inputs, np.full(len(prepared), wanted, np.int32))
+        targets = None if wanted is None else np.full(len(prepared), wanted, np.int32)
+        return self._network(inputs, targets)
 
     def _prediction(self, prepared: Prepared, found: NetworkOutput, at: int) -> Prediction:
         card = self.card
@@ -198,8 +211,8 @@ class Predictor:
             prevalence=None if card.prevalence is None else card.prevalence.positive,
             heat_class=card.labels[int(found.explained[at])],
             has_lesion_map=self._network.has_lesion_map,
-            heat_available=self._network.heat_available,
-            network_heat=_own(found.heat, at),
+            heat_available=self._network.heat_available and found.heat is not None,
+            network_heat=_NO_HEAT if found.heat is None else _own(found.heat, at),
             network_lesion=None if found.lesion is None else _own(found.lesion, at),
             geometry=prepared.geometry,
         )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.errors import LesionError
+from core.errors import LesionError, QualityFailed
 from core.lesion import LesionControls, LesionResult, Measurements, find_lesions, safe_cell
 from core.model import BatchRead, Bundle, Prediction
-from core.scan import Outcome, Scan, check_quality, findings
+from core.scan import Outcome, QualityReport, Scan, findings
 from core.text import _
+
+if TYPE_CHECKING:
+    from core.score._sources import Turn
 
 _LENGTHS = ("longest_chord", "perpendicular_chord", "width", "depth")
 _RATIOS = ("depth_to_width", "circularity", "solidity", "margin_irregularity", "touches_border")
@@ -46,6 +49,7 @@ def columns(bundle: Bundle) -> tuple[str, ...]:
         "prevalence",
         "quality",
         "quality_problems",
+        "override_reason",
         "outline",
         "lesions",
         "largest_area_mm2",
@@ -82,34 +86,55 @@ def constants(bundle: Bundle, controls: LesionControls, run: str) -> Row:
     }
 
 
-def make_row(
-    name: str, frame: int | None, frames: int | None, read: BatchRead, controls: LesionControls
-) -> Row:
+def scan_cells(scan: Scan, report: QualityReport) -> Row:
+    """Return what a row says of a scan and of its quality."""
+    stored = report.to_dict()
+    row, column = scan.spacing or (None, None)
+    return {
+        "frame": scan.frame + 1,
+        "frames": scan.frames,
+        "case_number": scan.case_number,
+        "image_digest": scan.digest,
+        "quality": report.outcome.value,
+        # What fails before what is unusual, each with its figure.
+        "quality_problems": "; ".join(
+            [*findings(stored, Outcome.FAIL), *findings(stored, Outcome.WARN)]
+        ),
+        "spacing_row_mm": row,
+        "spacing_column_mm": column,
+        "modality": scan.modality,
+        "notes": "; ".join(note.value for note in scan.notes),
+    }
+
+
+def make_row(turn: Turn, read: BatchRead, controls: LesionControls, reason: str = "") -> Row:
     """Return the row of one scan, without what stands in every row.
 
     Parameters
     ----------
-    name
-        The file, as it was found.
-    frame, frames
-        Which frame, from 1, of how many; None where the file could not be opened.
+    turn
+        Whose row it is, and what was seen of the scan when it was opened.
     read
         What came of it.
     controls
         How the lesion map is shaped and measured.
+    reason
+        Why scans that fail the quality check were read; empty where they were not.
     """
-    row: Row = {"file": name, "frame": frame, "frames": frames, "status": "read"}
-    if read.scan is not None:
-        row |= _scan(read.scan)
+    frame = None if turn.frame is None else turn.frame + 1
+    row: Row = {"file": turn.name, "frame": frame, "frames": turn.frames, "status": "read"}
+    row |= turn.cells or {}
     if read.error is not None:
-        row |= {"status": "problem", "problem": str(read.error)}
+        held_back = isinstance(read.error, QualityFailed)
+        row |= {"status": "not read" if held_back else "problem", "problem": str(read.error)}
     if read.scan is None or read.prediction is None:
         return row
-    if read.prediction.image_digest != read.scan.digest:
+    if read.prediction.image_digest != row["image_digest"]:
         problem = _("The answer was for another scan and was discarded. Read again.")
         return row | {"status": "problem", "problem": problem}
     row |= _answer(read.prediction)
     if row["quality"] == Outcome.FAIL:
+        row["override_reason"] = reason
         # No validation scan was like this, so how often such scores were right is not known.
         row |= dict.fromkeys(("interval_low", "interval_high", "interval_n", "interval_positives"))
     lesion_map = read.prediction.lesion_map()
@@ -125,29 +150,6 @@ def make_row(
 def written(row: Mapping[str, Any], names: tuple[str, ...]) -> list[Any]:
     """Return a row's cells in the order of the columns, safe for a spreadsheet."""
     return [_cell(row.get(name)) for name in names]
-
-
-def _scan(scan: Scan) -> Row:
-    quality, problems = _quality(scan)
-    row, column = scan.spacing or (None, None)
-    return {
-        "case_number": scan.case_number,
-        "image_digest": scan.digest,
-        "quality": quality,
-        "quality_problems": problems,
-        "spacing_row_mm": row,
-        "spacing_column_mm": column,
-        "modality": scan.modality,
-        "notes": "; ".join(note.value for note in scan.notes),
-    }
-
-
-def _quality(scan: Scan) -> tuple[str, str]:
-    """Return the outcome of the quality check, and what did not pass, each with its figure."""
-    report = check_quality(scan)
-    stored = report.to_dict()
-    problems = [*findings(stored, Outcome.FAIL), *findings(stored, Outcome.WARN)]
-    return report.outcome.value, "; ".join(problems)
 
 
 def _answer(prediction: Prediction) -> Row:

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
+import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from core.errors import OverreadError, ScanError, ScoreError
+from core.errors import ScoreError
 from core.lesion import LesionControls
-from core.model import BatchRead, Predictor
-from core.model import Source as ReadSource
-from core.scan import Scan, files_of, read_scan
+from core.model import Predictor
+from core.scan import files_of
 from core.score._rows import columns, constants, make_row, written
+from core.score._sources import Frames, Loader, Turn, planned, sources
 from core.score._table import Table
 from core.settings import Settings
-from core.text import _, language, use_language
+from core.text import _
 
-logger = logging.getLogger(__name__)
-
-#: Gives the bytes of a file, or raises :class:`~core.errors.ScanError`.
-Loader = Callable[[], bytes]
 #: Goes up when the meaning of a column changes.
-_FORMAT = 1
-#: Files opened ahead where their frames have to be counted first.
-_OPENED_AHEAD = 2
-
-#: Which frames of a loop are read: the first, all, or this many spread evenly.
-Frames = Literal["first", "all"] | int
+_FORMAT = 2
+#: Characters of the reason to read what fails the quality check.
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +43,14 @@ class Options:
         Scans in one call of the network.
     resume, overwrite
         What to do with a table that is there already: go on behind it, or replace it.
+    read_failing
+        Why scans that fail the quality check are read all the same: one line of at most 500
+        characters, which stands in their rows. Empty: they are not read.
+
+    Raises
+    ------
+    ScoreError
+        The reason cannot be stored.
     """
 
     frames: Frames = "first"
@@ -59,6 +58,34 @@ class Options:
     batch_size: int = 16
     resume: bool = False
     overwrite: bool = False
+    read_failing: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that cannot be stored."""
+        check_reason(self.read_failing)
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that does not fit into one line of a table; none is allowed here.
+
+    Raises
+    ------
+    ScoreError
+        One line says why.
+    """
+    if len(reason) > LONGEST_REASON:
+        raise ScoreError(
+            _("The reason has {n} characters; shorten it to {limit}.").format(
+                n=len(reason), limit=LONGEST_REASON
+            )
+        )
+    # Half a character (a lone surrogate) has no place in UTF-8.
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in reason):
+        raise ScoreError(
+            _("The reason must be one line, without signs that cannot be stored. Type it again.")
+        )
+    if reason and not reason.strip():
+        raise ScoreError(_("The reason is empty: say why such scans are read all the same."))
 
 
 @dataclass(slots=True)
@@ -71,22 +98,28 @@ class Progress:
         Files found, and those whose rows are complete, earlier ones included.
     files_before
         Those an earlier run had completed.
-    read, problems
-        Rows of this run: with an answer, and with a reason why there is none.
+    read, not_read, problems
+        Rows of this run: with an answer, held back by the quality check, and with what is wrong.
     """
 
     files: int = 0
     files_done: int = 0
     files_before: int = 0
     read: int = 0
+    not_read: int = 0
     problems: int = 0
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def rows(self) -> int:
+        """Rows of this run."""
+        return self.read + self.not_read + self.problems
 
     @property
     def per_second(self) -> float:
         """Rows per second so far."""
         seconds = time.monotonic() - self.began
-        return (self.read + self.problems) / seconds if seconds > 0 else 0.0
+        return self.rows / seconds if seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -99,14 +132,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did; ``rows`` and ``problems`` are this run's, ``files_before`` an earlier one's.
+    """What a run did; rows of all kinds are this run's, ``files_before`` an earlier one's.
 
-    ``flagged`` counts rows at or above the threshold of the approved operating point.
+    ``not_read`` counts rows held back by the quality check, ``flagged`` those at or above the
+    threshold of the approved operating point.
     """
 
     files: int
     files_before: int
     rows: int
+    not_read: int
     problems: int
     flagged: int
     seconds: float
@@ -119,16 +154,6 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """One row to come; ``last`` closes its file."""
-
-    name: str
-    last: bool
-    frame: int | None = None
-    frames: int | None = None
 
 
 def score(
@@ -175,47 +200,41 @@ def score(
         # Nothing is read for the list, and it is no longer than the limits allow.
         found = list(_all_but(out, files_of(paths, settings)))
         shown.files, shown.began = len(found), time.monotonic()
-        turns: deque[_Turn] = deque()
+        left = [file for file in found if not done.take(file[0])]
+        shown.files_done = shown.files_before = len(found) - len(left)
+        turns: deque[Turn] = deque()
         flagged = 0
-        sources = _sources(found, done, chosen.frames, settings, turns, shown)
+        opening = sources(left, chosen.frames, chosen.read_failing, settings, done.frames, turns)
         with (
-            closing(sources),
-            closing(predictor.read_many(sources, batch_size=chosen.batch_size)) as reading,
+            closing(opening),
+            closing(
+                predictor.read_many(opening, batch_size=chosen.batch_size, heat=False)
+            ) as reading,
         ):
             for read in reading:
                 turn = turns.popleft()
-                row = make_row(turn.name, *_place(turn, read), read, chosen.controls)
+                row = make_row(turn, read, chosen.controls, chosen.read_failing)
                 table.add(written({**fixed, **row}, names))
                 shown.read += row["status"] == "read"
-                shown.problems += row["status"] != "read"
+                shown.not_read += row["status"] == "not read"
+                shown.problems += row["status"] == "problem"
                 shown.files_done += turn.last
                 flagged += row.get("flagged") == "yes"
     seconds = time.monotonic() - shown.began
     return Summary(
         files=shown.files,
         files_before=shown.files_before,
-        rows=shown.read + shown.problems,
+        rows=shown.rows,
+        not_read=shown.not_read,
         problems=shown.problems,
         flagged=flagged,
         seconds=round(seconds, 3),
-        per_second=round((shown.read + shown.problems) / seconds, 2) if seconds > 0 else 0.0,
+        per_second=round(shown.rows / seconds, 2) if seconds > 0 else 0.0,
         task=predictor.card.task,
         version=predictor.card.version,
         bundle_digest=predictor.bundle.digest,
         run=run,
     )
-
-
-def planned(frames: int, wanted: Frames) -> range | list[int]:
-    """Return the frames of a loop that are read, from 0, rising."""
-    if wanted == "first" or frames <= 1:
-        return range(1)
-    if wanted == "all" or wanted >= frames:
-        return range(frames)
-    if wanted == 1:
-        return range(1)
-    # The first and the last are among them.
-    return [round(step * (frames - 1) / (wanted - 1)) for step in range(wanted)]
 
 
 class _Done:
@@ -278,6 +297,7 @@ def _run_name(predictor: Predictor, options: Options) -> str:
         "bundle": predictor.bundle.digest,
         "controls": options.controls.to_dict(),
         "frames": options.frames,
+        "read_failing": options.read_failing,
     }
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -288,86 +308,3 @@ def _all_but(out: Path, files: Iterable[tuple[str, Loader]]) -> Iterator[tuple[s
     for name, load in files:
         if not (name.endswith(out.name) and Path(name).resolve() == own):
             yield name, load
-
-
-def _sources(
-    files: Iterable[tuple[str, Loader]],
-    done: _Done,
-    frames: Frames,
-    settings: Settings,
-    turns: deque[_Turn],
-    shown: Progress,
-) -> Generator[ReadSource]:
-    """Yield what is read, and note for each whose turn it is."""
-    left = []
-    for name, load in files:
-        if done.take(name):
-            shown.files_done += 1
-            shown.files_before += 1
-        else:
-            left.append((name, load))
-    if frames == "first":
-        for name, load in left:
-            turns.append(_Turn(name, last=True))
-            yield partial(_open, load, settings)
-        return
-    for name, opened in _opened_ahead(left, settings):
-        if isinstance(opened, OverreadError):
-            turns.append(_Turn(name, last=True))
-            yield opened
-            continue
-        wanted, known = planned(opened.frames, frames), done.frames(name)
-        for frame in wanted:
-            if frame not in known:
-                turns.append(_Turn(name, frame == wanted[-1], frame, opened.frames))
-                yield partial(_frame, opened, frame)
-
-
-def _opened_ahead(
-    files: Iterable[tuple[str, Loader]], settings: Settings
-) -> Generator[tuple[str, Scan | OverreadError]]:
-    spoken = language()
-
-    def attempt(load: Loader) -> Scan | OverreadError:
-        with use_language(spoken):
-            try:
-                return _open(load, settings)
-            except OverreadError as error:
-                return error
-
-    with ThreadPoolExecutor(_OPENED_AHEAD, thread_name_prefix="score-open") as pool:
-        waiting: deque[tuple[str, Any]] = deque()
-        for name, load in files:
-            waiting.append((name, pool.submit(attempt, load)))
-            if len(waiting) > _OPENED_AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-
-
-def _open(load: Callable[[], bytes], settings: Settings) -> Scan:
-    try:
-        return read_scan(load(), settings=settings)
-    except (OSError, MemoryError, ValueError, LookupError, RuntimeError) as error:
-        # A fault of ours: it must not take the other files with it.
-        logger.exception("A file could not be opened")
-        raise ScanError(
-            _("This file could not be opened. Export the scan again and try that.")
-        ) from error
-
-
-def _frame(opened: Scan, frame: int) -> Scan:
-    if frame == opened.frame:
-        return opened
-    if opened.loop is None:
-        raise ScanError(_("This frame cannot be opened."))
-    return opened.loop.frame(frame)
-
-
-def _place(turn: _Turn, read: BatchRead) -> tuple[int | None, int | None]:
-    """Return which frame, from 1, of how many the row is about."""
-    if read.scan is not None:
-        return read.scan.frame + 1, read.scan.frames
-    return (None if turn.frame is None else turn.frame + 1), turn.frames

@@ -13,14 +13,17 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO
 
+from core.errors import ScoreError
 from core.lesion import PRESETS, LesionControls
-from core.score._run import Frames, Options, Progress, Summary, score
+from core.score._run import Options, Progress, Summary, check_reason, score
+from core.score._sources import Frames
 from core.settings import load_settings
 from core.text import _, language, use_language
 
 _MODEL = re.compile(r"([a-z0-9][a-z0-9-]{0,63})(?:@(\d{1,6}(?:\.\d{1,6}){0,3}))?")
-#: Seconds between two lines about how far it is; on a terminal one line is written over.
-_LINE_SECONDS, _TERMINAL_SECONDS = 1.0, 0.25
+#: Seconds between two lines about how far it is, so that a busy machine, too, has one every second;
+#: on a terminal one line is written over.
+_LINE_SECONDS, _TERMINAL_SECONDS = 0.75, 0.25
 _MOST_BATCH = 256
 
 
@@ -58,6 +61,13 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=_batch, default=16, help=_("scans read at once (default 16)")
     )
+    parser.add_argument(
+        "--read-failing",
+        type=_reason,
+        default=None,
+        metavar="REASON",
+        help=_("read scans that fail the quality check too, and say in their rows why"),
+    )
     parser.add_argument("--json", action="store_true", help=_("print a summary as JSON"))
 
 
@@ -93,6 +103,17 @@ def _batch(text: str) -> int:
     return int(text)
 
 
+def _reason(text: str) -> str:
+    reason = text.strip()
+    if not reason:
+        raise argparse.ArgumentTypeError(_("say why such scans are read all the same"))
+    try:
+        check_reason(reason)
+    except ScoreError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return reason
+
+
 def run_score(args: argparse.Namespace) -> int:
     """Read the scans and say what came of them.
 
@@ -110,6 +131,7 @@ def run_score(args: argparse.Namespace) -> int:
         batch_size=args.batch,
         resume=args.resume,
         overwrite=args.overwrite,
+        read_failing=args.read_failing or "",
     )
     task, version = args.model or (settings.task, None)
     sys.stderr.write(_("Loading the model…") + "\n")
@@ -165,6 +187,8 @@ def progress_line(progress: Progress) -> str:
         _("{done} of {n} files").format(done=progress.files_done, n=progress.files),
         _("{rate} scans/s").format(rate=f"{progress.per_second:.1f}"),
     ]
+    if progress.not_read:
+        parts.append(_("{n} not read for their quality").format(n=progress.not_read))
     if progress.problems:
         parts.append(_("{n} with a problem").format(n=progress.problems))
     left = progress.seconds_left
@@ -184,6 +208,13 @@ def _summary(summary: Summary) -> str:
     ]
     if summary.files_before:
         lines.append(_("{n} files were there from an earlier run.").format(n=summary.files_before))
+    if summary.not_read:
+        lines.append(
+            _(
+                "{n} rows fail the quality check and were not read: correct those scans, or give a "
+                "reason with --read-failing."
+            ).format(n=summary.not_read)
+        )
     lines.append(
         _("{flagged} flagged, {problems} with a problem; model {task} {version}.").format(
             flagged=summary.flagged,

@@ -156,6 +156,24 @@ def test_a_machine_without_time_is_not_asked_again_for_each_scan(
     assert network.sizes == [4]
 
 
+def test_without_heat_the_answers_are_the_same_and_nothing_claims_to_be_heat(
+    predictor: Predictor,
+) -> None:
+    asked = scans(9)
+    found = list(predictor.read_many(asked, batch_size=4, heat=False))
+    for scan, each in zip(asked, found, strict=True):
+        alone, answer = predictor.read(scan), each.prediction
+        assert answer is not None
+        assert alone.heat_available
+        assert not answer.heat_available
+        heat = answer.heat()
+        assert heat.shape == scan.grey.shape
+        assert not heat.any()
+        assert answer.probabilities == pytest.approx(dict(alone.probabilities), abs=1e-6)
+        assert (answer.answer, answer.heat_class) == (alone.answer, alone.answer)
+        assert np.allclose(answer.lesion_map(), alone.lesion_map(), atol=1e-4)
+
+
 def test_keeping_one_answer_does_not_keep_the_maps_of_its_batch(predictor: Predictor) -> None:
     found = list(predictor.read_many(scans(8), batch_size=8))
     for each in found:

@@ -27,8 +27,9 @@ from core.scan import (
     make_phantom,
     read_scan,
 )
-from core.score import Options, _run, columns, score
-from core.score._run import Frames, Progress, planned
+from core.score import Options, _sources, columns, score
+from core.score._run import Progress
+from core.score._sources import Frames, planned
 from core.settings import ROOT, Settings
 
 HERE = Path(__file__).parent
@@ -78,8 +79,8 @@ def test_every_file_has_the_answer_a_page_would_give_it(
             assert number(row[f"probability_{label}"]) == pytest.approx(share, abs=2e-6)
         assert row["answer"] == alone.answer
         assert row["flagged"] == ("yes" if alone.flagged else "no")
-        # Of 40 to 46 rows: too few for the check, so the page gives no interval either.
-        assert (row["quality"], row["interval_n"]) == ("fail", "")
+        assert alone.interval is not None
+        assert (row["quality"], int(row["interval_n"])) == ("pass", alone.interval.n)
         lesion_map = alone.lesion_map()
         assert lesion_map is not None
         found = find_lesions(lesion_map, scan.grey, LesionControls())
@@ -107,7 +108,8 @@ def test_a_scan_that_fails_its_check_says_so_and_has_no_interval(
     for name, scan in made.items():
         (tmp_path / "in" / f"{name}.png").write_bytes(encode_png(scan))
     out = tmp_path / "out.csv"
-    score([tmp_path / "in"], out, predictor, model_site, Options(), Progress())
+    options = Options(read_failing="for teaching")
+    score([tmp_path / "in"], out, predictor, model_site, options, Progress())
     blank, good = rows_of(out)
     assert blank["quality"] == "fail"
     assert "Blank image (0 grey levels, below 6 grey levels)" in blank["quality_problems"]
@@ -130,7 +132,7 @@ def test_millimetres_stand_in_their_own_columns_where_there_is_a_scale(
 
     scans = folder_of(tmp_path / "in", 6)
     score([scans], tmp_path / "px.csv", predictor, model_site)
-    monkeypatch.setattr(_run, "read_scan", scaled)
+    monkeypatch.setattr(_sources, "read_scan", scaled)
     score([scans], tmp_path / "mm.csv", predictor, model_site)
     measured = 0
     for px, mm in zip(rows_of(tmp_path / "px.csv"), rows_of(tmp_path / "mm.csv"), strict=True):
@@ -167,10 +169,10 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(data: bytes, **limits: Settings) -> Scan:
         if not data.startswith(b"loop"):
             return read_scan(data, **limits)
-        loop = phantom_loop(int(data[4:]), side=64, broken=[1])
+        loop = phantom_loop(int(data[4:]), side=300, broken=[1])
         return loop.frame(0).with_loop(loop)
 
-    monkeypatch.setattr(_run, "read_scan", read)
+    monkeypatch.setattr(_sources, "read_scan", read)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +282,7 @@ def test_a_fault_in_one_file_takes_no_other_with_it(
             raise ValueError("a secret")
         return read_scan(data, **limits)
 
-    monkeypatch.setattr(_run, "read_scan", faulty)
+    monkeypatch.setattr(_sources, "read_scan", faulty)
     for frames in ("first", "all"):
         out = tmp_path / f"{frames}.csv"
         folder = folder_of(tmp_path / "in", 3, bad=2)
