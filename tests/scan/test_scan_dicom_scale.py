@@ -55,6 +55,25 @@ def test_regions_that_cannot_be_read_leave_no_millimetres(how: str) -> None:
     assert has_no_scale(read_scan(damaged(how), settings=SETTINGS))
 
 
+def test_a_region_too_far_back_to_be_looked_at_is_not_passed_over() -> None:
+    def listing(count: int) -> Scan:
+        small = [region_item((0, 0, 1, 1, 0.1))] * (count - 2)
+        ends = region_item((2, 2, 127, 95, 0.1)), region_item((40, 40, 90, 90, 0.2))
+        return read_scan(with_regions(ends[0], *small, ends[1]), settings=SETTINGS)
+
+    most = listing(100)
+    assert len(most.regions) == 100
+    assert most.spacing_at((100, 50, 10, 10)) == (0.1, 0.1)
+    assert most.spacing_at((50, 50, 10, 10)) is None
+    assert has_no_scale(listing(101))
+
+
+def test_a_region_that_lies_nobody_knows_where_may_lie_over_another() -> None:
+    lost = region_item((40, 40, 90, 90, 0.3))
+    del lost.RegionLocationMinX0
+    assert has_no_scale(read_scan(with_regions(region_item(WHOLE), lost), settings=SETTINGS))
+
+
 def test_without_regions_the_spacing_of_the_image_holds() -> None:
     assert read_scan(with_regions(), settings=SETTINGS).spacing == (0.5, 0.5)
     sound = read_scan(with_regions(region_item(WHOLE)), settings=SETTINGS)
