@@ -235,15 +235,14 @@ def _found(path: Path, settings: Settings) -> Iterator[tuple[str, Loader]]:
                 inside = sorted(name for name in os.listdir(at) if not _litter([name]))
                 waiting += [at / name for name in reversed(inside)]
                 continue
-            # Pipes and devices would be waited for.
+            # Pipes and devices would be waited for: they are named, and never opened.
             regular = stat.S_ISREG(status.st_mode)
             magic = _first_bytes(at) if regular else b""
         except (OSError, ValueError):
             yield _printable(at), partial(_fail, _unreadable())
             continue
         if not regular:
-            if at == path:
-                yield _printable(at), partial(_fail, _unreadable())
+            yield _printable(at), partial(_fail, _unreadable())
         elif is_archive(magic):
             yield from _of_archive(at, status.st_size, settings)
         else:

@@ -128,10 +128,15 @@ def test_a_file_that_vanishes_after_it_was_listed_is_an_error_of_its_own(folder:
     assert errors == 3
 
 
-def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+def test_pipes_and_devices_are_named_and_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
-    assert "pipe.png" not in listed(folder, base=folder)
-    assert isinstance(listed(folder / "pipe.png", base=folder)["pipe.png"], ScanError)
+    (folder / "device.png").symlink_to("/dev/zero")
+    for found in (
+        listed(folder, base=folder),
+        listed(folder / "pipe.png", folder / "device.png", base=folder),
+    ):
+        assert "cannot be read" in str(found["pipe.png"])
+        assert "cannot be read" in str(found["device.png"])
 
 
 def test_a_file_over_the_limit_is_not_loaded(folder: Path) -> None:
