@@ -6,7 +6,9 @@ out is an error of its own and stops no other.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +35,8 @@ _MOST_LISTED = 10
 #: What systems and scanners leave beside the files: not looked at and not reported.
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx"})
 _LONGEST_NAME = 200
+#: What the name of a file ends with where signs were taken out of it.
+_MARK = re.compile(r" \[[0-9a-f]{16}\]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,9 +189,14 @@ def _litter(parts: Iterable[str]) -> bool:
 
 def _shown(name: str) -> str:
     """Return a name without what would not be seen, or would be seen as something else."""
-    # Control and format characters, the ones that turn the direction of text among them.
-    clean = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
-    return clean[-_LONGEST_NAME:] or "?"
+    return _seen(name).strip()[-_LONGEST_NAME:] or "?"
+
+
+def _seen(name: str) -> str:
+    # Control and format characters are taken out, the ones that turn the direction of text and
+    # those that end a line among them.
+    categories = ((sign, unicodedata.category(sign)) for sign in name)
+    return "".join(sign for sign, kind in categories if kind[0] != "C" and kind not in ("Zl", "Zp"))
 
 
 def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, Loader]]:
@@ -208,9 +217,11 @@ def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, L
     Yields
     ------
     name, loader
-        What to call it, beginning as the path that was given; and a function that gives its bytes
-        or raises :class:`~core.errors.ScanError`. Nothing is read before it is called, so the
-        whole list may be made first.
+        What to call it, beginning as the path that was given; signs that would not be seen, or
+        would turn the text around, are taken out of it, and a mark at its end keeps two files
+        apart that would then be called the same. And a function that gives its bytes or raises
+        :class:`~core.errors.ScanError`. Nothing is read before it is called, so the whole list may
+        be made first.
     """
     for path in paths:
         for index, (name, load) in enumerate(_found(path, settings)):
@@ -278,8 +289,16 @@ def _load(path: Path, most: int) -> bytes:
 
 
 def _printable(path: Path) -> str:
-    # Bytes of a name that are not UTF-8 cannot be written into a table.
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Return a path as it can be shown and written into a table; no two paths give the same."""
+    name = str(path)
+    # Bytes of a name that are not UTF-8 came as halves of characters.
+    clean = _seen("".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in name))
+    if clean == name and not _MARK.search(name):
+        return name
+    # Another file may be called what is left of this name: a mark made of all of it keeps them
+    # apart. A name that has such a mark by itself gets one too.
+    whole = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8)
+    return f"{clean} [{whole.hexdigest()}]"
 
 
 def _unreadable() -> ScanError:
