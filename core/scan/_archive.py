@@ -199,7 +199,9 @@ def _seen(name: str) -> str:
     return "".join(sign for sign, kind in categories if kind[0] != "C" and kind not in ("Zl", "Zp"))
 
 
-def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, Loader]]:
+def files_of(
+    paths: Iterable[Path], settings: Settings, *, without: Path | None = None
+) -> Iterator[tuple[str, Loader]]:
     """Find the files of folders and archives.
 
     Folders are walked whole, in alphabetical order; hidden files and what systems leave behind
@@ -213,6 +215,8 @@ def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, L
         Files, folders and archives, in any order.
     settings
         ``max_upload_bytes`` holds for each file, ``max_files`` for what comes out of each path.
+    without
+        A file that is left out wherever it is met, by whatever name or link.
 
     Yields
     ------
@@ -223,15 +227,26 @@ def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, L
         :class:`~core.errors.ScanError`. Nothing is read before it is called, so the whole list may
         be made first.
     """
+    own = None if without is None else _identity(without)
     for path in paths:
-        for index, (name, load) in enumerate(_found(path, settings)):
+        for index, (name, load) in enumerate(_found(path, settings, own)):
             if index == settings.max_files:
                 yield _printable(path), partial(_fail, _too_many(settings))
                 break
             yield name, load
 
 
-def _found(path: Path, settings: Settings) -> Iterator[tuple[str, Loader]]:
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _found(
+    path: Path, settings: Settings, own: tuple[int, int] | None
+) -> Iterator[tuple[str, Loader]]:
     seen: set[tuple[int, int]] = set()
     # A stack and no recursion: folders may be nested deeper than Python calls.
     waiting = [path]
@@ -245,6 +260,8 @@ def _found(path: Path, settings: Settings) -> Iterator[tuple[str, Loader]]:
                 seen.add((status.st_dev, status.st_ino))
                 inside = sorted(name for name in os.listdir(at) if not _litter([name]))
                 waiting += [at / name for name in reversed(inside)]
+                continue
+            if (status.st_dev, status.st_ino) == own:
                 continue
             # Pipes and devices would be waited for: they are named, and never opened.
             regular = stat.S_ISREG(status.st_mode)
