@@ -186,7 +186,8 @@ def _notes(rows: Sequence[BatchRow]) -> list[Words]:
             task=task, version=version, digest=digest
         )
         if threshold is not None:
-            words += f" {flags_from(percent(threshold), point)}."
+            sentence = flags_from(percent(threshold), point)
+            words += " " + _("{sentence}.").format(sentence=sentence)
         if prevalence is None:
             words += " " + _("The prevalence this number holds for is not known.")
         else:

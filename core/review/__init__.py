@@ -55,6 +55,7 @@ from core.review._names import (
     term_name,
     verdict_name,
 )
+from core.review._override import record_override
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
 from core.review._submit import my_submissions, submit_feedback
@@ -140,6 +141,7 @@ __all__ = [
     "problem_name",
     "rebuild_projection",
     "record_blind_read",
+    "record_override",
     "reveal",
     "revise_label",
     "seen_before",

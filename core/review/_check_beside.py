@@ -50,6 +50,14 @@ def beside(form: Feedback) -> None:
         )
 
 
+def override(image_digest: str, quality: Mapping[str, Any], reason: str) -> None:
+    """Refuse a reason that cannot be stored, or that is about nothing."""
+    _reason(reason)
+    _outcome(quality)
+    if not _DIGEST.fullmatch(image_digest):
+        raise InvalidFeedback(_("The form is not bound to an image. Open the scan again."))
+
+
 def _facts(facts: ImageFacts) -> None:
     inside = all(r.right <= facts.width and r.bottom <= facts.height for r in facts.regions)
     digests = (facts.origin, facts.series)

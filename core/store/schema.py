@@ -208,6 +208,19 @@ label_entries = Table(
     ),
 )
 
+#: Why somebody let a model read an image that failed its quality check; the image itself need not
+#: be stored, for nothing is until feedback is sent.
+overrides = Table(
+    "overrides",
+    metadata,
+    _id(),
+    Column("image_digest", String(64), nullable=False, index=True),
+    _person(),
+    Column("reason", Text, nullable=False),
+    Column("quality", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 #: What happened to a case, in order of ``id``. ``submission_key`` is a comment's own.
 case_events = Table(
     "case_events",
@@ -244,4 +257,4 @@ cases = Table(
 )
 
 #: Tables whose rows the database refuses to change or delete.
-APPEND_ONLY = ("images", "reads", "feedback", "label_entries", "case_events")
+APPEND_ONLY = ("images", "reads", "feedback", "label_entries", "case_events", "overrides")

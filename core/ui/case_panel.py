@@ -43,6 +43,12 @@ def case_panel(entry: Entry, person: Person) -> None:
 
 def _open_earlier(entry: Entry, person: Person) -> bool:
     """Let the person open an earlier scan beside; return whether another one is open now."""
+    # What is typed travels with the next click: this is the one for whoever has typed it.
+    st.button(
+        _("Look for earlier scans"),
+        icon=":material/search:",
+        key=f"earlier-look-{entry.key[:16]}",
+    )
     chosen = earlier_panel(
         service.store(),
         person,

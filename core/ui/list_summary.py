@@ -66,7 +66,8 @@ def _looked_for(items: list[OpenScan]) -> str:
 
 def _interval(item: OpenScan) -> str:
     interval = None if item.prediction is None else item.prediction.interval
-    if interval is None:
+    # As beside the answer: no validation scan was like one that fails a check.
+    if interval is None or item.quality.failed:
         return "–"
     return f"{percent(interval.low)}–{percent(interval.high)} (n = {interval.n})"
 

@@ -198,8 +198,8 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Identity of the file: the digest of its first image."""
-        return self.first.digest
+        """Identity of the file, as :func:`file_key`."""
+        return file_key(self.first.scan, several=self.loop is not None)
 
     @property
     def shown(self) -> OpenScan:
@@ -259,3 +259,19 @@ class Entry:
         """Memory that the file takes in this session."""
         held = sum(item.held_bytes for item in self.items.values())
         return held + (self.loop.held_bytes if self.loop is not None else 0)
+
+
+def file_key(scan: Scan, *, several: bool) -> str:
+    """Return what tells a file on the list from others.
+
+    One picture of eight bits is what its digest says. Two loops may begin with the same frame, and
+    two deep images look the same through their windows: there the file itself counts.
+
+    Parameters
+    ----------
+    scan
+        The first image of the file.
+    several
+        Whether it has more frames.
+    """
+    return scan.source_digest if several or scan.depth is not None else scan.digest

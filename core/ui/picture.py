@@ -60,7 +60,8 @@ def scan_figure(
     frames = None
     # A frame that was corrected is no longer the one that plays.
     if loop is not None and not scan.corrections:
-        frames = frames_of(loop, scan.series or scan.source_digest, scan.frame)
+        # The file and not its first frame: two loops may begin alike.
+        frames = frames_of(loop, scan.source_digest, scan.frame)
     return build_figure(
         _address(scan, deep, frames),
         scan.width,
@@ -161,7 +162,7 @@ def frames_of(loop: Loop, identity: str, frame: int) -> LoopView:
     loop
         Its frames are decoded and encoded when the browser asks for one.
     identity
-        What tells this loop from the session's others, such as its series.
+        What tells this loop from the session's others: ``Scan.source_digest``.
     frame
         The frame on screen, from 0.
     """

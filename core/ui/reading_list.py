@@ -13,7 +13,7 @@ from core.model import BatchRead
 from core.scan import Scan, is_archive, open_archive, read_scan
 from core.settings import Settings
 from core.text import _
-from core.ui.open_scan import Entry, OpenScan
+from core.ui.open_scan import Entry, OpenScan, file_key
 
 _KEY = "reading-list"
 
@@ -25,7 +25,7 @@ class ReadingList:
     Attributes
     ----------
     entries
-        By the digest of their first image.
+        By their :attr:`Entry.key`.
     current
         Key of the entry on screen.
     refused
@@ -60,11 +60,12 @@ class ReadingList:
 
     def add(self, scan: Scan) -> Entry:
         """Put a file on the list; one that is there already is not added again."""
-        known = self.entries.get(scan.digest)
+        known = self.entries.get(file_key(scan, several=scan.loop is not None))
         if known is not None:
             self.again += 1
             return known
-        entry = self.entries[scan.digest] = Entry.of(scan)
+        entry = Entry.of(scan)
+        self.entries[entry.key] = entry
         if self.current is None:
             self.current = entry.key
         return entry

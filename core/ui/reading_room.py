@@ -9,11 +9,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.errors import LesionError, ScanError
+from core.errors import LesionError, OverreadError, ScanError
 from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
+from core.review import record_override
 from core.scan import note_line, rewindow
 from core.text import _
+from core.trust import Person
 from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
@@ -33,13 +35,15 @@ from core.ui.wording import class_name, percent
 
 
 @st.fragment
-def reading_room(entry: Entry) -> None:
+def reading_room(entry: Entry, person: Person) -> None:
     """Show one image with everything the model says about it.
 
     Parameters
     ----------
     entry
         The file on screen; a result is shown only if it is that of the image shown.
+    person
+        Who reads: a reason to read a failing image is kept with who gave it.
     """
     item = entry.shown
     if item.form_is_old:
@@ -57,7 +61,7 @@ def reading_room(entry: Entry) -> None:
         show_quality(item.quality, key=f"quality-{item.digest[:16]}")
         for note in item.scan.notes:
             st.caption(":material/info: " + note_line(note))
-        _answer(item)
+        _answer(item, person)
     # Below both columns, so that on a phone the answer comes straight after the picture.
     if item.prediction is not None:
         with st.container(border=True, key="shape"):
@@ -203,7 +207,19 @@ def _about_model(prediction: Prediction) -> None:
             st.text("· " + limit)
 
 
-def _answer(item: OpenScan) -> None:
+def _read_anyway(item: OpenScan, person: Person, reason: str) -> None:
+    """Keep the reason, and only then let the model read."""
+    try:
+        record_override(service.store(), person, item.digest, item.quality.to_dict(), reason)
+    except OverreadError as error:
+        st.error(str(error), icon=":material/error:")
+        st.caption(_("The reason could not be kept, so the image was not read."))
+        return
+    item.reason = reason
+    st.rerun()
+
+
+def _answer(item: OpenScan, person: Person) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
         show_answer(prediction, item.scan, item.quality, item.reason)
@@ -224,8 +240,7 @@ def _answer(item: OpenScan) -> None:
         if not item.qualifies:
             reason = ask_reason(item.quality, key=f"reason-{item.digest[:16]}")
             if reason:
-                item.reason = reason
-                st.rerun()
+                _read_anyway(item, person, reason)
         elif item.problem:
             st.subheader(":material/cloud_off: " + _("No AI result"), anchor=False)
             st.write(item.problem)

@@ -43,7 +43,7 @@ def seen_before_line(entry: Entry, person: Person) -> None:
         True: _("you sent feedback on case {case} on {when} ({state})."),
         False: _("a colleague sent feedback on case {case} on {when} ({state})."),
     }[last.by_me].format(case=last.case_number, when=when, state=state_name(last.state))
-    said = f"{_relation_name(relation)}: {said}"
+    said = _("{head}: {rest}").format(head=_relation_name(relation), rest=said)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="seen-before"):
         st.markdown(":material/history: " + said)
         if last.by_me:

@@ -82,14 +82,16 @@ class Viewer {
       this.inverted = false;
     }
     const changed = another || before.image !== data.image;
-    // Before a tool is put away: that says at once which window the image on screen has.
-    if (data.deep) this.deep.open(data.image, data.deep, data, series);
-    else this.deep.close();
-    if (changed) this.setTool(null);
-    if (!data.drawing && this.tool === "draw") this.setTool(null);
+    const away = changed || (!data.drawing && this.tool === "draw");
+    if (away) {
+      this.tool = null;
+      this.dropStroke();
+    }
     this.regions = data.regions.map(decode);
     this.takeMeasures(data.measures, changed);
     this.player.open(data.loop, data);
+    if (data.deep) this.deep.open(data.image, data.deep, data, series);
+    else this.deep.close();
     const panes = [];
     if (data.compare === "both" && data.beside) panes.push(this.beside);
     else if (data.compare !== "overlay") panes.push(this.untouched);
@@ -102,6 +104,8 @@ class Viewer {
     this.loopRow.update(data.text);
     this.windowRow.update(data);
     this.bar.update(data);
+    // Only now: what shows a tool put away shows the window too, which the rows must have made.
+    if (away) this.setTool(null);
     this.layout();
   }
 

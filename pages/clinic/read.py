@@ -37,7 +37,7 @@ with top:
     intake.refusals(reading)
 seen_before_line(entry, person)
 forget_panels(entry)
-reading_room(entry)
+reading_room(entry, person)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
     case_panel(entry, person)
     feedback_form(entry, person)

@@ -96,6 +96,8 @@ def _one_scan(show: str) -> None:
     said["runs"] += 1
     if "slow" in st.query_params:
         time.sleep(0.7)
+    if "then" in st.query_params and st.checkbox("Other scan"):
+        show = st.query_params["then"]
     first = _scan(show)
     frame = said.get("frame")
     scan = first if frame is None or first.loop is None else first.loop.frame(frame)

@@ -356,7 +356,7 @@ def test_one_bad_file_among_six_is_named_and_the_others_are_read(
     name = "скан <b>№1</b> & *co*.png"
     broken = {"name": name, "mimeType": "image/png"}
     broken["buffer"] = picture(phantom(7))["buffer"][:500]  # type: ignore[assignment]
-    good = [picture(phantom(seed, 160, 160), f"{seed}.png") for seed in range(8, 13)]
+    good = [picture(phantom(seed, 280, 260), f"{seed}.png") for seed in range(8, 13)]
     upload(page, *good[:2], broken, *good[2:])
     cards = page.get_by_role("button", name=re.compile(rf"{CASE.pattern} · (read|flagged)"))
     until(page, lambda: cards.count() == 5, "reading five scans")

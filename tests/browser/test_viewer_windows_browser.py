@@ -59,6 +59,19 @@ def test_every_window_shows_the_very_pixels_the_model_would_read(
     assert watched.errors == []
 
 
+def test_a_deep_image_after_a_grey_one_is_shown_with_its_window(
+    open_page: Open, server: str
+) -> None:
+    watched = show(open_page, server, "beside", "&then=deep&compare=overlay")
+    page = watched.page
+    page.get_by_text("Other scan").click()
+    page.get_by_role("combobox", name="Window").wait_for()
+    until(page, lambda: canvas(page) is not None)
+    at_one_to_one(page)
+    until(page, lambda: agrees(page, scans.deep_scan().pixels))
+    assert watched.errors == []
+
+
 def test_pixels_stay_exact_when_zoomed_in(open_page: Open, server: str) -> None:
     page = opened(open_page, server, "deep").page
     pixels = scans.deep_scan().pixels

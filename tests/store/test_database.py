@@ -84,6 +84,13 @@ LABEL = {
     "regions": [],
     "entered_at": NOW,
 }
+OVERRIDE = {
+    "image_digest": "a" * 64,
+    "person_id": "p1",
+    "reason": "for teaching",
+    "quality": {"checks": []},
+    "at": NOW,
+}
 EVENT = {"image_digest": "a" * 64, "kind": "received", "person_id": "p1", "at": NOW}
 
 
@@ -96,6 +103,7 @@ def fill(store):
             (schema.feedback, FEEDBACK),
             (schema.label_entries, LABEL),
             (schema.case_events, EVENT),
+            (schema.overrides, OVERRIDE),
         ):
             connection.execute(insert(table).values(**row))
 

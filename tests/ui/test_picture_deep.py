@@ -138,10 +138,12 @@ def shown(scan: Scan) -> Figure:
     return picture.scan_figure(OpenScan(scan, quality()), None, Layers(), loop=scan.loop)
 
 
-def looped(frame: int = 0) -> Scan:
+def looped(frame: int = 0, source: str = "5" * 64, step: int = 1) -> Scan:
     def decode(index: int) -> Scan:
-        pixels = np.full((60, 70), 10 + index, np.uint8)
-        return Scan.from_pixels(pixels, frames=6, frame=index, series="s" * 64)
+        pixels = np.full((60, 70), 10 + step * index, np.uint8)
+        return Scan.from_pixels(
+            pixels, frames=6, frame=index, series="s" * 64, source_digest=source
+        )
 
     loop = Loop(6, tuple(n / 10 for n in range(6)), 0, decode)
     return loop.frame(frame).with_loop(loop)
@@ -158,6 +160,16 @@ def test_each_frame_has_one_address_and_its_own_pixels(shelf: Published) -> None
     assert pixels_from_png(make(2))[0, 0] == 12
     other = shown(looped(1))
     assert other.data["loop"]["url"] == loop["url"]
+
+
+def test_a_loop_that_begins_alike_is_shown_at_an_address_of_its_own(shelf: Published) -> None:
+    one, other = looped(), looped(source="6" * 64, step=2)
+    assert one.digest == other.digest
+    one_url = shown(one).data["loop"]["url"]
+    other_url = shown(other).data["loop"]["url"]
+    assert one_url != other_url
+    _count, make = shelf.items[other_url.removesuffix("/{frame}.png")]
+    assert pixels_from_png(make(3))[0, 0] == 16
 
 
 def test_a_corrected_frame_no_longer_plays(shelf: Published) -> None:

@@ -14,7 +14,7 @@ from made_results import phantom, prediction
 
 from core.errors import CorruptFile, OverreadError, PredictionFailed
 from core.model import BatchRead
-from core.scan import Loop, Scan, encode_png, flip
+from core.scan import Depth, Loop, Scan, Window, encode_png, flip
 from core.settings import Settings, load_settings
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.reading_list import ReadingList, read_all, take_in
@@ -315,3 +315,39 @@ def test_a_corrected_copy_has_an_answer_of_its_own_and_leads_back_to_the_untouch
     assert entry.untouched().digest == untouched.digest
     entry.bring(entry.untouched())
     assert entry.shown is untouched
+
+
+def loop_of(frames: list[Scan], source: str) -> Scan:
+    made = Loop(
+        len(frames),
+        None,
+        0,
+        lambda i: replace(
+            frames[i], frames=len(frames), frame=i, series=frames[0].digest, source_digest=source
+        ),
+    )
+    return made.frame(0).with_loop(made)
+
+
+def test_a_loop_that_begins_like_another_file_is_not_taken_for_it() -> None:
+    first, second, third = large(1), large(2), large(3)
+    reading = ReadingList()
+    reading.add(first)
+    reading.add(loop_of([first, second], "a" * 64))
+    reading.add(loop_of([first, third], "b" * 64))
+    assert (len(reading.entries), reading.again) == (3, 0)
+    reading.add(loop_of([first, third], "b" * 64))
+    assert (len(reading.entries), reading.again) == (3, 1)
+
+
+def test_deep_images_that_look_alike_through_their_windows_are_two() -> None:
+    values = np.full((300, 400), 900, np.uint16)
+    other = np.full((300, 400), 950, np.uint16)
+    reading = ReadingList()
+    for array in (values, other):
+        array.flags.writeable = False
+        depth = Depth(array, window=Window(250, 500))
+        pixels = depth.apply(Window(250, 500))
+        source = str(array[0, 0]) * 16
+        reading.add(Scan.from_pixels(pixels, depth=depth, source_digest=source))
+    assert len(reading.entries) == 2

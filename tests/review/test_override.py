@@ -1,0 +1,66 @@
+"""A reason to read an image that fails its quality check is kept before the image is read."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from core.errors import InvalidFeedback, PermissionDenied, StoreUnavailable
+from core.review import record_override
+from core.store import Store, schema
+from core.trust import demo_people
+
+CLINICIAN, REVIEWER, ADMINISTRATOR = demo_people()
+DIGEST = "a" * 64
+QUALITY = {
+    "checks": [
+        {"name": "blur", "outcome": "fail", "value": 0.1, "threshold": 0.2, "unit": "ratio",
+         "boxes": []},
+    ]
+}  # fmt: skip
+
+
+def kept(store: Store) -> list[tuple[str, str, str]]:
+    table = schema.overrides
+    with store.reading() as connection:
+        rows = connection.execute(
+            select(table.c.image_digest, table.c.person_id, table.c.reason).order_by(table.c.id)
+        )
+        return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("person", [CLINICIAN, ADMINISTRATOR])
+def test_a_reason_is_kept_though_nothing_is_ever_sent(store: Store, person) -> None:
+    record_override(store, person, DIGEST, QUALITY, "<b>For teaching</b>")
+    assert kept(store) == [(DIGEST, person.id, "<b>For teaching</b>")]
+
+
+def test_who_may_not_read_leaves_no_reason(store: Store) -> None:
+    with pytest.raises(PermissionDenied):
+        record_override(store, REVIEWER, DIGEST, QUALITY, "I want to know")
+    assert kept(store) == []
+
+
+@pytest.mark.parametrize(
+    ("digest", "quality", "reason"),
+    [
+        (DIGEST, QUALITY, "  "),
+        (DIGEST, QUALITY, "x" * 501),
+        (DIGEST, QUALITY, "nul \x00"),
+        (DIGEST, {}, "for teaching"),
+        ("no digest", QUALITY, "for teaching"),
+    ],
+)
+def test_a_reason_about_nothing_is_refused(store: Store, digest, quality, reason) -> None:
+    with pytest.raises(InvalidFeedback):
+        record_override(store, CLINICIAN, digest, quality, reason)
+    assert kept(store) == []
+
+
+def test_a_reason_that_could_not_be_kept_is_an_error(store: Store, monkeypatch) -> None:
+    def down(*_args, **_options):
+        raise StoreUnavailable("The database cannot be reached.")
+
+    monkeypatch.setattr(store, "writing", down)
+    with pytest.raises(StoreUnavailable):
+        record_override(store, CLINICIAN, DIGEST, QUALITY, "for teaching")
