@@ -16,7 +16,8 @@
     │   ├── UnsupportedFormat      not a format that is read here
     │   ├── CorruptFile            the right format, but it cannot be decoded whole
     │   ├── ArchiveError           an archive that is not opened, whole or in part
-    │   └── InvalidCorrection      a correction that does not fit the image
+    │   ├── InvalidCorrection      a correction that does not fit the image
+    │   └── QualityFailed          it fails the quality check, and nobody said why to read it
     ├── ModelError                 a model that cannot be used
     │   ├── BundleNotFound         no such task or version
     │   ├── BundleInvalid          a bundle that is incomplete or contradicts itself

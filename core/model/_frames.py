@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ScanError
-from core.model._batch import BatchRead
+from core.errors import QualityFailed, ScanError
+from core.model._batch import BatchRead, Source
 from core.model._card import OperatingPoint
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor
+from core.scan import check_name, check_quality
 from core.text import _
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class FramePoint:
     seconds
         When it begins, from the first frame on; None where the file does not say.
     image_digest
-        ``Scan.digest`` of the frame that was read; None where it could not be opened.
+        ``Scan.digest`` of the frame; None where it could not be opened.
     probability
         The calibrated one of the positive label, 0..1; None where there is no answer.
     flagged
@@ -46,6 +48,9 @@ class FramePoint:
         network; None without a lesion map.
     error
         One line where there is no answer.
+    held_back
+        The quality checks that the frame fails, by name (see ``core.scan.CheckName``): it was not
+        read. Empty for any other.
     """
 
     index: int
@@ -55,11 +60,15 @@ class FramePoint:
     flagged: bool
     lesion_share: float | None
     error: str | None
+    held_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FrameCurve:
     """The frames of one loop that were read, in order.
+
+    A frame that fails the quality check is not read: nobody was asked why it should be, and what a
+    model says of it was never tested. It has a point without a probability and counts in no figure.
 
     It is a way to find frames. A model calibrated on single images says nothing of the largest of
     many probabilities, which rises with their number, so the curve has no such property.
@@ -122,8 +131,13 @@ class FrameCurve:
 
     @property
     def failed(self) -> int:
-        """How many frames have no answer."""
-        return sum(point.error is not None for point in self.points)
+        """How many frames could not be opened or read."""
+        return sum(point.error is not None and not point.held_back for point in self.points)
+
+    @property
+    def held_back(self) -> int:
+        """How many frames fail the quality check and were not read."""
+        return sum(bool(point.held_back) for point in self.points)
 
 
 def iter_frames(
@@ -138,7 +152,7 @@ def iter_frames(
     Parameters
     ----------
     predictor, loop
-        What reads, and what is read. Frames are decoded on other threads.
+        What reads, and what is read. Frames are decoded and checked on other threads.
     frames
         Which ones, from 0; all by default.
     batch_size
@@ -146,14 +160,21 @@ def iter_frames(
 
     Yields
     ------
-    One point per frame, in the order of ``frames``. A frame that cannot be decoded, or that the
-    model fails on, has its reason and no probability.
+    One point per frame, in the order of ``frames``. A frame that cannot be decoded, fails the
+    quality check, or that the model fails on, has its reason and no probability.
     """
     wanted = range(loop.count) if frames is None else frames
-    sources = (partial(_frame, loop, index) for index in wanted)
-    with closing(predictor.read_many(sources, batch_size=batch_size, heat=False)) as reading:
+    seen: deque[_Seen] = deque()
+
+    def sources() -> Iterator[Source]:
+        for index in wanted:
+            turn = _Seen()
+            seen.append(turn)
+            yield partial(_checked, loop, index, turn)
+
+    with closing(predictor.read_many(sources(), batch_size=batch_size, heat=False)) as reading:
         for index, read in zip(wanted, reading, strict=True):
-            yield _point(loop, index, read)
+            yield _point(loop, index, read, seen.popleft())
 
 
 def read_frames(
@@ -180,6 +201,27 @@ def read_frames(
     return FrameCurve.of(points, loop.count, predictor)
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one frame when it was opened; its scan is kept only where it is read."""
+
+    digest: str | None = None
+    failed: tuple[str, ...] = ()
+
+
+def _checked(loop: Loop, index: int, turn: _Seen) -> Scan:
+    frame = _frame(loop, index)
+    turn.digest = frame.digest
+    turn.failed = tuple(check.name.value for check in check_quality(frame).failed)
+    if turn.failed:
+        raise QualityFailed(
+            _("This frame fails the quality check and was not read: {names}.").format(
+                names=", ".join(map(check_name, turn.failed))
+            )
+        )
+    return frame
+
+
 def _frame(loop: Loop, index: int) -> Scan:
     frame = loop.frame(index)
     if frame.frame != index:
@@ -188,16 +230,17 @@ def _frame(loop: Loop, index: int) -> Scan:
     return frame
 
 
-def _point(loop: Loop, index: int, read: BatchRead) -> FramePoint:
+def _point(loop: Loop, index: int, read: BatchRead, turn: _Seen) -> FramePoint:
     answer = read.prediction
     return FramePoint(
         index=index,
         seconds=None if loop.starts is None else loop.starts[index],
-        image_digest=None if read.scan is None else read.scan.digest,
+        image_digest=turn.digest,
         probability=None if answer is None else answer.probability,
         flagged=answer is not None and answer.flagged,
         lesion_share=None if answer is None else _lesion_share(answer),
         error=None if read.error is None else str(read.error),
+        held_back=turn.failed,
     )
 
 

@@ -6,7 +6,9 @@ out is an error of its own and stops no other.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +35,8 @@ _MOST_LISTED = 10
 #: What systems and scanners leave beside the files: not looked at and not reported.
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "dicomdir", "__macosx"})
 _LONGEST_NAME = 200
+#: What the name of a file ends with where signs were taken out of it.
+_MARK = re.compile(r" \[[0-9a-f]{16}\]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,12 +189,19 @@ def _litter(parts: Iterable[str]) -> bool:
 
 def _shown(name: str) -> str:
     """Return a name without what would not be seen, or would be seen as something else."""
-    # Control and format characters, the ones that turn the direction of text among them.
-    clean = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
-    return clean[-_LONGEST_NAME:] or "?"
+    return _seen(name).strip()[-_LONGEST_NAME:] or "?"
 
 
-def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, Loader]]:
+def _seen(name: str) -> str:
+    # Control and format characters are taken out, the ones that turn the direction of text and
+    # those that end a line among them.
+    categories = ((sign, unicodedata.category(sign)) for sign in name)
+    return "".join(sign for sign, kind in categories if kind[0] != "C" and kind not in ("Zl", "Zp"))
+
+
+def files_of(
+    paths: Iterable[Path], settings: Settings, *, without: Path | None = None
+) -> Iterator[tuple[str, Loader]]:
     """Find the files of folders and archives.
 
     Folders are walked whole, in alphabetical order; hidden files and what systems leave behind
@@ -204,23 +215,38 @@ def files_of(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[str, L
         Files, folders and archives, in any order.
     settings
         ``max_upload_bytes`` holds for each file, ``max_files`` for what comes out of each path.
+    without
+        A file that is left out wherever it is met, by whatever name or link.
 
     Yields
     ------
     name, loader
-        What to call it, beginning as the path that was given; and a function that gives its bytes
-        or raises :class:`~core.errors.ScanError`. Nothing is read before it is called, so the
-        whole list may be made first.
+        What to call it, beginning as the path that was given; signs that would not be seen, or
+        would turn the text around, are taken out of it, and a mark at its end keeps two files
+        apart that would then be called the same. And a function that gives its bytes or raises
+        :class:`~core.errors.ScanError`. Nothing is read before it is called, so the whole list may
+        be made first.
     """
+    own = None if without is None else _identity(without)
     for path in paths:
-        for index, (name, load) in enumerate(_found(path, settings)):
+        for index, (name, load) in enumerate(_found(path, settings, own)):
             if index == settings.max_files:
                 yield _printable(path), partial(_fail, _too_many(settings))
                 break
             yield name, load
 
 
-def _found(path: Path, settings: Settings) -> Iterator[tuple[str, Loader]]:
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _found(
+    path: Path, settings: Settings, own: tuple[int, int] | None
+) -> Iterator[tuple[str, Loader]]:
     seen: set[tuple[int, int]] = set()
     # A stack and no recursion: folders may be nested deeper than Python calls.
     waiting = [path]
@@ -235,15 +261,16 @@ def _found(path: Path, settings: Settings) -> Iterator[tuple[str, Loader]]:
                 inside = sorted(name for name in os.listdir(at) if not _litter([name]))
                 waiting += [at / name for name in reversed(inside)]
                 continue
-            # Pipes and devices would be waited for.
+            if (status.st_dev, status.st_ino) == own:
+                continue
+            # Pipes and devices would be waited for: they are named, and never opened.
             regular = stat.S_ISREG(status.st_mode)
             magic = _first_bytes(at) if regular else b""
         except (OSError, ValueError):
             yield _printable(at), partial(_fail, _unreadable())
             continue
         if not regular:
-            if at == path:
-                yield _printable(at), partial(_fail, _unreadable())
+            yield _printable(at), partial(_fail, _unreadable())
         elif is_archive(magic):
             yield from _of_archive(at, status.st_size, settings)
         else:
@@ -279,8 +306,16 @@ def _load(path: Path, most: int) -> bytes:
 
 
 def _printable(path: Path) -> str:
-    # Bytes of a name that are not UTF-8 cannot be written into a table.
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Return a path as it can be shown and written into a table; no two paths give the same."""
+    name = str(path)
+    # Bytes of a name that are not UTF-8 came as halves of characters.
+    clean = _seen("".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in name))
+    if clean == name and not _MARK.search(name):
+        return name
+    # Another file may be called what is left of this name: a mark made of all of it keeps them
+    # apart. A name that has such a mark by itself gets one too.
+    whole = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8)
+    return f"{clean} [{whole.hexdigest()}]"
 
 
 def _unreadable() -> ScanError:

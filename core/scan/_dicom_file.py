@@ -13,7 +13,7 @@ from core.scan._dicom_frames import LOSSY, Frames, frames_of
 from core.scan._dicom_header import PALETTE, Layout, Look, layout, looks, palette
 from core.scan._dicom_parse import guarded, parse
 from core.scan._dicom_pixels import Padding, eight_bits, grey
-from core.scan._dicom_tags import code, items, value, whole
+from core.scan._dicom_tags import code, holds, value, whole
 from core.scan._formats import Decoded, corrupt
 from core.scan._parts import Note, Region
 
@@ -106,8 +106,8 @@ def open_dicom(data: bytes) -> DicomFile:
             looks=looks(dataset, stored.frames, stored.signed),
             modality=geometry.modality(dataset),
             regions=geometry.regions(dataset, stored.columns, stored.rows),
-            # Areas that make no sense leave no scale behind either.
-            calibrated=bool(items(dataset, "SequenceOfUltrasoundRegions")),
+            # Areas that make no sense, or cannot be read, leave no scale behind either.
+            calibrated=holds(dataset, "SequenceOfUltrasoundRegions"),
             starts=geometry.starts(dataset, stored.frames) if stored.frames > 1 else None,
             notes=_notes(dataset, parsed.syntax, cut),
             padding=_padding(dataset, stored),

@@ -28,7 +28,7 @@ _PROJECTIONS = frozenset({"MG", "CR", "DX", "DR", "RF", "XA", "PX", "IO", "RG", 
 MODALITIES = _PROJECTIONS | {"US", "IVUS", "CT", "MR", "NM", "PT", "SC", "OT", "ES", "XC", "OPT"}
 _CALIBRATED = frozenset({"GEOMETRY", "FIDUCIAL"})
 _TWO_DIMENSIONAL, _TISSUE, _COLOUR_FLOW, _CENTIMETRES = 1, 1, 2, 3
-#: An image shows a handful of regions.
+#: An image shows a handful of regions; of more, none is believed.
 _MOST_REGIONS = 100
 _FRAME_TIME_VECTOR = 0x00181065
 _DATE_TIME = re.compile(r"(\d{14})(\.\d{1,6})?([+-]\d{4})?")
@@ -72,16 +72,21 @@ def regions(dataset: Dataset, width: int, height: int) -> tuple[Region, ...]:
     """Return the calibrated areas of an ultrasound image (PS3.3 C.8.5.5).
 
     An area outside the image, or none, is dropped; one that reaches beyond is clipped. Traces,
-    spectra and areas in other units have no spacing.
+    spectra and areas in other units have no spacing. There are none, and so no scale anywhere,
+    where there are too many to look at or it cannot be told where one lies: it might contradict
+    another.
     """
+    listed = items(dataset, "SequenceOfUltrasoundRegions")
+    if len(listed) > _MOST_REGIONS:
+        return ()
     found = []
-    for item in items(dataset, "SequenceOfUltrasoundRegions")[:_MOST_REGIONS]:
+    for item in listed:
         corners = tuple(
             whole(item, f"RegionLocation{corner}")
             for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")
         )
         if None in corners:
-            continue
+            return ()
         left, top, last_column, last_row = (corner or 0 for corner in corners)
         right, bottom = min(last_column + 1, width), min(last_row + 1, height)
         left, top = max(left, 0), max(top, 0)

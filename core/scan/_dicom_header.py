@@ -13,7 +13,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from core.errors import TooManyPixels, UnsupportedFormat
 from core.scan._dicom_geometry import spacing_of, whole_spacing
-from core.scan._dicom_tags import code, holds, items, number, numbers, value, whole
+from core.scan._dicom_tags import code, holds, items, number, numbers, unread, value, whole
 from core.scan._formats import corrupt
 from core.scan._parts import Spacing, Window, WindowFunction
 from core.text import _
@@ -158,6 +158,8 @@ def looks(dataset: Dataset, frames: int, signed: bool) -> tuple[Look, ...]:
     """
     base = replace(_rescale(dataset, Look(), signed), spacing=whole_spacing(dataset))
     base = _voi(dataset, base, signed)
+    if any(unread(dataset, f"{kind}FunctionalGroupsSequence") for kind in ("Shared", "PerFrame")):
+        base = replace(base, spacing=None)
     for shared in items(dataset, "SharedFunctionalGroupsSequence")[:1]:
         base = _grouped(shared, base, signed)
     groups = items(dataset, "PerFrameFunctionalGroupsSequence")
@@ -178,6 +180,9 @@ def _grouped(group: Dataset, base: Look, signed: bool) -> Look:
         base = _rescale(item, base, signed)
     for item in items(group, "FrameVOILUTSequence")[:1]:
         base = _voi(item, base, signed)
+    if unread(group, "PixelMeasuresSequence"):
+        # What it said in place of the scale of the image is not known.
+        base = replace(base, spacing=None)
     for item in items(group, "PixelMeasuresSequence")[:1]:
         base = replace(base, spacing=spacing_of(numbers(item, "PixelSpacing")) or base.spacing)
     return base

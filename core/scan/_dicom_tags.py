@@ -57,7 +57,9 @@ def holds(item: Dataset, keyword: str) -> bool:
     if tag is None or tag not in item:
         return False
     raw = item.get_item(tag)
-    return bool(raw is not None and raw.value not in (None, "", b""))
+    if raw is None or (isinstance(raw.value, Sequence) and not raw.value):
+        return False
+    return bool(raw.value not in (None, "", b""))
 
 
 def numbers(item: Dataset, keyword: str) -> tuple[float, ...]:
@@ -102,3 +104,8 @@ def items(item: Dataset, keyword: str) -> tuple[Dataset, ...]:
             return ()
     found = value(item, keyword)
     return tuple(found) if isinstance(found, Sequence) else ()
+
+
+def unread(item: Dataset, keyword: str) -> bool:
+    """Tell whether a sequence is there and :func:`items` gives none of it."""
+    return holds(item, keyword) and not items(item, keyword)

@@ -7,7 +7,7 @@ import json
 import time
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from core.lesion import LesionControls
 from core.model import Predictor
 from core.scan import files_of
 from core.score._rows import columns, constants, make_row, written
-from core.score._sources import Frames, Loader, Turn, planned, sources
+from core.score._sources import Frames, Turn, planned, sources
 from core.score._table import Table
 from core.settings import Settings
 from core.text import _
@@ -189,8 +189,10 @@ def score(
     Raises
     ------
     ScoreError
-        The table cannot be written, is there already, or was made by another run.
+        The table cannot be written, is there already, is one of the inputs or no table, or was
+        made by another run.
     """
+    _refuse_inputs(paths, out)
     chosen, shown = options or Options(), progress or Progress()
     run = _run_name(predictor, chosen)
     names = columns(predictor.bundle)
@@ -198,7 +200,8 @@ def score(
     with Table(out, names, run, resume=chosen.resume, overwrite=chosen.overwrite) as table:
         done = _Done(table.rows(), chosen.frames)
         # Nothing is read for the list, and it is no longer than the limits allow.
-        found = list(_all_but(out, files_of(paths, settings)))
+        # The table itself may lie in a folder that is read.
+        found = list(files_of(paths, settings, without=out))
         shown.files, shown.began = len(found), time.monotonic()
         left = [file for file in found if not done.take(file[0])]
         shown.files_done = shown.files_before = len(found) - len(left)
@@ -302,9 +305,20 @@ def _run_name(predictor: Predictor, options: Options) -> str:
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _all_but(out: Path, files: Iterable[tuple[str, Loader]]) -> Iterator[tuple[str, Loader]]:
-    """Leave out the table itself, where it lies in a folder that is read."""
-    own = out.resolve()
-    for name, load in files:
-        if not (name.endswith(out.name) and Path(name).resolve() == own):
-            yield name, load
+def _refuse_inputs(paths: Iterable[Path], out: Path) -> None:
+    """Refuse to write into what is to be read. In folders :class:`Table` knows it by its content.
+
+    Raises
+    ------
+    ScoreError
+        One of the paths is the output, by whatever name or link.
+    """
+    for path in paths:
+        try:
+            same = path.samefile(out)
+        except (OSError, ValueError):  # one of them is not there, which is told later
+            continue
+        if same:
+            raise ScoreError(
+                _("The results would be written over what is to be read. Choose another file.")
+            )

@@ -17,6 +17,8 @@ from core.text import _
 #: A group goes to the disk once it has so many rows, or its first row has waited so long.
 _GROUP_ROWS = 64
 _GROUP_SECONDS = 1.0
+#: Every table begins with these many columns; the others depend on the model.
+_COMMON = 3
 
 
 class Table:
@@ -31,7 +33,7 @@ class Table:
     run
         Names what makes the rows; a table with rows of another run is not gone on with.
     resume, overwrite
-        Whether a file already there is gone on with, or replaced. With neither it is refused.
+        Whether a table already there is gone on with, or replaced. With neither it is refused.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class Table:
             if end:
                 return
         else:
+            self._check_is_table()
             self._file.seek(0)
             self._file.truncate()
         self._write([self._columns])
@@ -132,6 +135,16 @@ class Table:
         if torn and end == 0 and not self._header_begins():
             raise self._other()
         return end
+
+    def _check_is_table(self) -> None:
+        """Refuse what does not begin as a table of ours: it may be a patient's only image."""
+        begins = _as_csv([self._columns[:_COMMON]]).rstrip(b"\n")
+        self._file.seek(0)
+        # Of a table that was cut off earlier there is less.
+        if not begins.startswith(self._file.read(len(begins))):
+            raise ScoreError(
+                _("What is there is no table of results, and was not touched. Choose another file.")
+            )
 
     def _header_begins(self) -> bool:
         """Whether all there is is the beginning of our header."""

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from core.jobs import JobStatus
 from core.model import FrameCurve, FramePoint
+from core.scan import check_name
 from core.text import _, ngettext
 from core.ui.wording import class_name, percent
 
@@ -46,7 +47,9 @@ def describe(curve: FrameCurve) -> str:
     """Describe the frames that were read, without a verdict on all of them."""
     found = curve.probabilities
     if not found or curve.median is None:
-        return _("No frame could be read.")
+        if not curve.held_back:
+            return _("No frame could be read.")
+        return " · ".join(_without_value(curve)) + "."
     parts = [
         ngettext("{n} of {frames} frame read", "{n} of {frames} frames read", curve.frames).format(
             n=len(found), frames=curve.frames
@@ -63,10 +66,28 @@ def describe(curve: FrameCurve) -> str:
             curve.flagged,
         ).format(n=curve.flagged, threshold=percent(curve.operating_point.threshold))
     )
+    return " · ".join([*parts, *_without_value(curve)]) + "."
+
+
+def _without_value(curve: FrameCurve) -> list[str]:
+    """Say how many frames have no value, and why."""
+    parts = []
+    if curve.held_back:
+        text = ngettext(
+            "{n} frame fails the quality check and was not read",
+            "{n} frames fail the quality check and were not read",
+            curve.held_back,
+        )
+        parts.append(text.format(n=curve.held_back))
     if curve.failed:
         text = ngettext("{n} frame could not be read", "{n} frames could not be read", curve.failed)
         parts.append(text.format(n=curve.failed))
-    return " · ".join(parts) + "."
+    return parts
+
+
+def _not_read(point: FramePoint) -> str:
+    """Say why a frame was held back."""
+    return _("not read: {checks}").format(checks=", ".join(map(check_name, point.held_back)))
 
 
 def curve_figure(curve: FrameCurve, shown: int) -> go.Figure:
@@ -102,7 +123,18 @@ def curve_figure(curve: FrameCurve, shown: int) -> go.Figure:
         hovertemplate=_("frame %{customdata[1]}: %{y:.0f}%") + "<extra></extra>",
         showlegend=False,
     )
-    failed = [point for point in curve.points if point.error is not None]
+    held_back = [point for point in curve.points if point.held_back]
+    if held_back:
+        figure.add_scatter(
+            x=[place(point) for point in held_back],
+            y=[0.0] * len(held_back),
+            customdata=[[point.index, point.index + 1, _not_read(point)] for point in held_back],
+            mode="markers",
+            marker={"symbol": "diamond-open", "size": 8, "color": "#888"},
+            name=_("not read: fails the quality check"),
+            hovertemplate=_("frame %{customdata[1]}: %{customdata[2]}") + "<extra></extra>",
+        )
+    failed = [p for p in curve.points if p.error is not None and not p.held_back]
     if failed:
         figure.add_scatter(
             x=[place(point) for point in failed],
@@ -150,7 +182,9 @@ def frame_name(point: FramePoint) -> str:
     parts = [_("frame {n}").format(n=point.index + 1)]
     if point.seconds is not None:
         parts.append(_("{seconds} s").format(seconds=f"{point.seconds:.2f}"))
-    if point.probability is None:
+    if point.held_back:
+        parts.append(_not_read(point))
+    elif point.probability is None:
         parts.append(_("could not be read"))
     else:
         parts.append(percent(point.probability))

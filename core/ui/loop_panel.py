@@ -21,10 +21,10 @@ from uuid import uuid4
 
 import streamlit as st
 
-from core.errors import OverreadError
+from core.errors import OverreadError, QualityFailed
 from core.jobs import Job, shared_runner
 from core.model import FrameCurve, FramePoint, Predictor, iter_frames
-from core.scan import Loop
+from core.scan import Loop, check_quality
 from core.text import _, ngettext
 from core.ui import service
 from core.ui.frame_curve import about, curve_figure, describe, frame_name, progress_text, purpose
@@ -113,9 +113,17 @@ def _session_reads() -> _Reads:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _pace(bundle_digest: str, _predictor: Predictor, _loop: Loop, _shown: int) -> _Pace:
-    """Return how fast this machine reads with this bundle, from one read where none ran yet."""
+    """Return how fast this machine reads with this bundle, from one read where none ran yet.
+
+    Raises
+    ------
+    QualityFailed
+        The frame fails the quality check, so it is not read for an estimate either.
+    """
     frame = _loop.frame(_shown)
     start = time.monotonic()
+    if check_quality(frame).failed:
+        raise QualityFailed(_("This frame fails the quality check and was not read."))
     _predictor.read(frame)
     return _Pace(time.monotonic() - start)
 
@@ -183,7 +191,8 @@ def _offer(which: _Which, loop: Loop, predictor: Predictor, shown: int, key: str
     try:
         entry.pace = _pace(predictor.bundle.digest, predictor, loop, shown)
     except OverreadError:
-        # The frame cannot be opened or read, which the page says; there is just no estimate.
+        # The frame cannot be opened or read, or must not be: the page says so, and there is just
+        # no estimate.
         return
     st.caption(
         _("{time}, in the background: you can go on meanwhile.").format(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 import streamlit as st
 
 from core.lesion import HandMeasure, measure_name, measure_text
-from core.model import not_excluded
+from core.model import no_interval, no_scan, not_excluded
 from core.review import AIResult, CaseContext, FeedbackEntry, Revealed
-from core.scan import Outcome, correction_words, findings
+from core.scan import Outcome, correction_words, failed_checks, findings, hardly_a_scan
 from core.text import _
 from core.ui.lexicon import facts_text, lexicon_lines
 from core.ui.wording import (
@@ -56,7 +58,7 @@ def show_revealed(revealed: Revealed, digest: str) -> None:
 def _feedback(entry: FeedbackEntry, digest: str) -> None:
     with st.container(border=True):
         if entry.ai is not None and entry.ai.image_digest == digest:
-            _ai(entry.ai)
+            _ai(entry.ai, failed_checks(entry.quality))
         else:
             st.caption(_("No AI result was on screen."))
         st.markdown(
@@ -119,16 +121,19 @@ def _quality(entry: FeedbackEntry) -> None:
         st.text(_("Read all the same, because: {text}").format(text=entry.override_reason))
 
 
-def _ai(result: AIResult) -> None:
+def _ai(result: AIResult, failed: Collection[str]) -> None:
+    # Where the image fails a check the words are the page's, whatever the model said of it.
     st.markdown(
         _("**AI:** {answer} · {positive} {probability} · flags from {threshold}").format(
-            answer=class_name(result.answer),
+            answer=no_scan() if hardly_a_scan(failed) else class_name(result.answer),
             positive=class_name(result.positive),
             probability=percent(result.probability),
             threshold=percent(result.threshold),
         )
     )
-    if result.interval is not None:
+    if failed:
+        st.caption(no_interval())
+    elif result.interval is not None:
         st.caption(
             _("95% interval {low}–{high} (n = {n}); study prevalence {prevalence}").format(
                 low=percent(result.interval["low"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -40,8 +41,30 @@ def loop_of(frames: list[bytes], *, rate: float | None = 20.0, broken: Iterable[
     return Loop(len(frames), starts, sum(map(len, frames)), decode)
 
 
-def phantom_loop(count: int, *, side: int = 96, rate: float | None = 20.0, **more: object) -> Loop:
-    """Make a loop of different phantoms."""
-    spec = PhantomSpec(side, side)
-    frames = [as_jpeg(make_phantom(spec, seed).scan.pixels) for seed in range(count)]
+#: Smaller ones fail the quality check.
+SIDE = 300
+_DIFFERENT = 12
+
+
+@cache
+def phantom_frame(index: int, side: int = SIDE) -> bytes:
+    """Return a frame of a phantom, a different one for each index."""
+    again, seed = divmod(index, _DIFFERENT)
+    if again:
+        with Image.open(io.BytesIO(phantom_frame(seed, side))) as image:
+            return as_jpeg(np.roll(np.asarray(image), 5 * again, axis=1))
+    return as_jpeg(make_phantom(PhantomSpec(side, side), seed).scan.pixels)
+
+
+def phantom_loop(
+    count: int,
+    *,
+    side: int = SIDE,
+    rate: float | None = 20.0,
+    blank: Iterable[int] = (),
+    **more: object,
+) -> Loop:
+    """Make a loop of different phantoms; those in ``blank`` are blank pictures."""
+    nothing, empty = frozenset(blank), as_jpeg(np.full((side, side), 9, np.uint8))
+    frames = [empty if i in nothing else phantom_frame(i, side) for i in range(count)]
     return loop_of(frames, rate=rate, **more)  # type: ignore[arg-type]

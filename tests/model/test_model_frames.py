@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import fields
 
 import bundle_factory
@@ -9,8 +10,15 @@ import numpy as np
 import pytest
 from loop_factory import phantom_loop
 
-from core.model import FrameCurve, Predictor, iter_frames, read_frames
-from core.scan import Loop, Scan
+from core.model import FrameCurve, Predictor, _frames, iter_frames, read_frames
+from core.scan import (
+    Loop,
+    PhantomSpec,
+    QualityReport,
+    Scan,
+    check_quality,
+    make_phantom,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,44 @@ def test_a_frame_that_cannot_be_decoded_is_told_and_the_others_stay_in_place(
             assert (point.probability, point.flagged, point.image_digest) == (None, False, None)
 
 
+def test_a_frame_that_fails_the_quality_check_is_not_read_and_counts_in_no_figure(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_frames(predictor, phantom_loop(7), batch_size=2)
+    loop, checked = phantom_loop(7, blank=[2, 5], broken=[4]), []
+    asked: list[int] = []
+    network = predictor._network
+
+    def counting(inputs, targets):
+        asked.append(len(inputs))
+        return network(inputs, targets)
+
+    def noting(scan: Scan) -> QualityReport:
+        checked.append(threading.current_thread().name)
+        return check_quality(scan)
+
+    counting.has_lesion_map, counting.heat_available = True, True
+    monkeypatch.setattr(predictor, "_network", counting)
+    monkeypatch.setattr(_frames, "check_quality", noting)
+    curve = read_frames(predictor, loop, batch_size=2)
+    assert sum(asked) == 4, "the model saw a frame that fails"
+    assert curve.complete
+    assert (curve.held_back, curve.failed) == (2, 1)
+    assert len(checked) == 6
+    assert all(name.startswith("read-many-decode") for name in checked)
+    for index in (2, 5):
+        point = curve.points[index]
+        assert (point.probability, point.flagged, point.lesion_share) == (None, False, None)
+        assert point.held_back[0] == "blank"
+        assert "fails the quality check and was not read: Blank image" in (point.error or "")
+        assert point.image_digest == loop.frame(index).digest
+    assert curve.points[4].held_back == ()
+    kept = [whole.points[index].probability for index in (0, 1, 3, 6)]
+    assert curve.probabilities == pytest.approx(kept, abs=1e-6)
+    assert curve.median == pytest.approx(np.median(kept), abs=1e-6)
+    assert curve.flagged == sum(whole.points[index].flagged for index in (0, 1, 3, 6))
+
+
 def test_a_frame_that_is_another_is_refused(predictor: Predictor) -> None:
     right = phantom_loop(4)
 
@@ -84,7 +130,7 @@ def test_reading_can_stop_and_go_on_with_the_frames_that_are_left(predictor: Pre
 
 
 def test_the_lesion_share_leaves_the_padding_out(predictor: Predictor) -> None:
-    wide = bundle_factory.scan(40, 160, seed=3)
+    wide = make_phantom(PhantomSpec(1120, 280), 3).scan
     loop = Loop(2, None, 0, lambda i: Scan.from_pixels(wide.pixels, frames=2, frame=i))
     point = read_frames(predictor, loop).points[0]
     answer = predictor.read(wide)

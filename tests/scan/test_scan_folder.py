@@ -128,10 +128,15 @@ def test_a_file_that_vanishes_after_it_was_listed_is_an_error_of_its_own(folder:
     assert errors == 3
 
 
-def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+def test_pipes_and_devices_are_named_and_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
-    assert "pipe.png" not in listed(folder, base=folder)
-    assert isinstance(listed(folder / "pipe.png", base=folder)["pipe.png"], ScanError)
+    (folder / "device.png").symlink_to("/dev/zero")
+    for found in (
+        listed(folder, base=folder),
+        listed(folder / "pipe.png", folder / "device.png", base=folder),
+    ):
+        assert "cannot be read" in str(found["pipe.png"])
+        assert "cannot be read" in str(found["device.png"])
 
 
 def test_a_file_over_the_limit_is_not_loaded(folder: Path) -> None:
@@ -163,10 +168,36 @@ def test_a_name_that_is_no_text_can_be_shown(folder: Path) -> None:
             file.write(grey_png())
     except OSError:
         pytest.skip("this file system takes no such name")
-    found = listed(folder, base=folder)
-    assert found["\ufffd.png"] == grey_png()
+    with open(odd.replace(b"\xff", b"\xfe"), "wb") as file:
+        file.write(grey_jpeg())
+    found = {name: data for name, data in listed(folder, base=folder).items() if "\ufffd" in name}
+    assert sorted(found.values(), key=len) == sorted([grey_png(), grey_jpeg()], key=len)
     for name in found:
-        name.encode("utf-8")
+        assert name.encode("utf-8").startswith("\ufffd.png [".encode())
+
+
+def test_a_name_shows_what_it_is_and_two_files_never_get_one_name(folder: Path) -> None:
+    # Turned around, the first would be seen as "xpng.exe"; the others would be gone, or a row more.
+    signs = ["\u202e", "\u2066", "\u200b", "\ufeff", "\n", "\x1b", "\x85", "\u2028", "\u2029"]
+    for sign in signs:
+        (folder / f"x{sign}.png").write_bytes(sign.encode())
+    (folder / "x.png").write_bytes(b"plain")
+    (folder / f"z{signs[0]}.zip").write_bytes(zipped({"1.png": grey_png()}))
+    found = listed(folder, base=folder)
+    assert found["x.png"] == b"plain"
+    odd = {name: data for name, data in found.items() if name.startswith("x.png [")}
+    assert sorted(odd.values()) == sorted(sign.encode() for sign in signs)
+    assert [name for name in found if name.startswith("z.zip [") and name.endswith("]/1.png")]
+    for name in found:
+        assert not set(name) & set(signs)
+    assert listed(folder, base=folder) == found
+    # A file that is called what another is shown as.
+    taken = next(iter(odd))
+    (folder / taken).write_bytes(b"taken")
+    again = listed(folder, base=folder)
+    assert len(again) == len(found) + 1
+    assert b"taken" in again.values()
+    assert again[taken] == odd[taken]
 
 
 def test_everything_found_can_be_read_as_a_scan(folder: Path) -> None:

@@ -59,8 +59,13 @@ def test_results_that_are_there_are_safe(
     error = capsys.readouterr().err.splitlines()[-1]
     assert "--overwrite" in error
     assert out.read_text() == "mine"
-    assert main(["score", str(folder), "--out", str(out), "--overwrite"]) == 0
-    assert len(rows_of(out)) == 1
+    assert main(["score", str(folder), "--out", str(out), "--overwrite"]) == 1
+    assert "no table of results" in capsys.readouterr().err.splitlines()[-1]
+    assert out.read_text() == "mine"
+    out.unlink()
+    for more in ([], ["--overwrite"]):
+        assert main(["score", str(folder), "--out", str(out), *more]) == 0
+        assert len(rows_of(out)) == 1
 
 
 def test_what_was_not_read_for_its_quality_is_said_with_what_to_do(

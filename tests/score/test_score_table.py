@@ -35,6 +35,22 @@ def test_a_file_that_is_there_is_not_written_over_unless_told_to(tmp_path: Path)
     assert values(out) == ["c"]
 
 
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n" * 9, b"mine", b"f", b"file,value,run2", b"file,value\nx,y\n"]
+)
+def test_only_a_table_is_written_over(tmp_path: Path, content: bytes) -> None:
+    out = tmp_path / "out.csv"
+    out.write_bytes(content)
+    whole = b"file,value,run"
+    if whole.startswith(content) or content.startswith(whole):
+        write(out, "a", overwrite=True)
+        assert values(out) == ["a"]
+        return
+    with pytest.raises(ScoreError, match="no table of results"):
+        write(out, "a", overwrite=True)
+    assert out.read_bytes() == content
+
+
 def test_going_on_keeps_every_row_and_shows_them_first(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     write(out, "a", "b")

@@ -19,7 +19,7 @@ from core.jobs import JobStatus, shared_runner
 from core.model import FrameCurve, FramePoint, OperatingPoint, Predictor, read_frames
 from core.scan import Loop, Scan
 from core.ui import service
-from core.ui.frame_curve import about, curve_figure, describe, progress_text
+from core.ui.frame_curve import about, curve_figure, describe, frame_name, progress_text
 from core.ui.loop_panel import clicked_frame
 
 APP = str(Path(__file__).with_name("loop_panel_app.py"))
@@ -216,6 +216,33 @@ def test_a_read_that_has_to_wait_says_so(predictor: Predictor) -> None:
     wait_for_jobs()
 
 
+def test_a_frame_that_fails_the_quality_check_is_neither_read_nor_timed(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = phantom_loop(6, blank=[0, 2])
+    timed: list[Scan] = []
+    real = Predictor.read
+
+    def read(self: Predictor, scan: Scan, **more: object) -> object:
+        timed.append(scan)
+        return real(self, scan, **more)
+
+    monkeypatch.setattr(Predictor, "read", read)
+    app = page(loop)
+    assert timed == [], "a frame that fails was read for an estimate"
+    assert "about" not in words(app)
+    read_it_all(app)
+    assert timed == []
+    said = words(app)
+    assert "4 of 6 frames read" in said
+    assert "2 frames fail the quality check and were not read" in said
+    names = app.selectbox[0].options
+    assert names[2].startswith("frame 3 · 0.10 s · not read: Blank image")
+    assert "flagged" not in names[2]
+    assert "not read" not in names[1]
+    assert not [button for button in app.button if button.key == "panel-read"]
+
+
 def points(*values: float | None, seconds: bool = True) -> FrameCurve:
     made = tuple(
         FramePoint(
@@ -244,6 +271,24 @@ def test_the_figure_has_each_frame_at_its_place_and_a_gap_where_there_is_none() 
     untimed = curve_figure(points(0.1, 0.2, seconds=False), shown=0)
     assert list(untimed.data[0].x) == [1, 2]
     assert untimed.layout.xaxis.title.text == "frame"
+
+
+def test_a_frame_that_was_held_back_is_a_mark_of_its_own_and_in_no_figure() -> None:
+    curve = points(0.1, None, 0.9, None)
+    held = replace(curve.points[1], held_back=("blank", "contrast"), error="It fails.")
+    curve = replace(curve, points=(curve.points[0], held, *curve.points[2:]))
+    assert frame_name(held) == "frame 2 · 0.10 s · not read: Blank image, Contrast"
+    assert describe(curve) == (
+        "2 of 4 frames read · median 50% · 1 frame reaches the threshold of 40% · "
+        "1 frame fails the quality check and was not read · 1 frame could not be read."
+    )
+    line, not_read, failed = curve_figure(curve, shown=0).data
+    assert line.y[1] is None
+    assert [list(d) for d in not_read.customdata] == [[1, 2, "not read: Blank image, Contrast"]]
+    assert [list(d) for d in failed.customdata] == [[3, 4]]
+    assert not_read.marker.symbol != failed.marker.symbol
+    alone = replace(curve, points=(held,), frames=1)
+    assert describe(alone) == "1 frame fails the quality check and was not read."
 
 
 def test_the_words_never_give_the_highest_value() -> None:

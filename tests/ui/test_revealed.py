@@ -10,6 +10,7 @@ from made_results import phantom
 from streamlit.testing.v1 import AppTest
 
 from core.review import (
+    AIResult,
     BiRads,
     CaseContext,
     Feedback,
@@ -17,6 +18,7 @@ from core.review import (
     Laterality,
     LesionMargin,
     Origin,
+    Verdict,
     image_facts,
     record_blind_read,
     submit_feedback,
@@ -37,13 +39,17 @@ def kept() -> Store:
     return service.store()
 
 
-def send(store: Store, **more: Any) -> str:
-    """Send everything a form can hold, on a cropped scan, and return the case number."""
+def cropped() -> Scan:
     whole = phantom(1)
     crop = Correction.make("crop", left=8, top=4, width=120, height=90)
-    scan = Scan.from_pixels(
+    return Scan.from_pixels(
         whole.pixels[4:94, 8:128], spacing=(0.1, 0.1), corrections=(crop,), origin=whole.digest
     )
+
+
+def send(store: Store, **more: Any) -> str:
+    """Send everything a form can hold, on a cropped scan, and return the case number."""
+    scan = cropped()
     values: dict[str, Any] = {
         "label": "benign",
         "origin": Origin.OPINION,
@@ -130,6 +136,52 @@ def test_after_the_own_read_everything_that_was_sent_is_there(kept: Store) -> No
     assert "Brightness" not in told
     assert "cropped to 120 × 90 px, from 8, 4" in told
     assert "Distance 1.0 mm; Ellipse 0.6 mm² (1.0 × 0.8 mm)" in told
+
+
+def check_of(name: str, outcome: str) -> dict[str, Any]:
+    check = {"name": name, "outcome": outcome, "value": 3.5, "threshold": 10.0, "unit": ""}
+    return {"checks": [check]}
+
+
+def answer_on(scan: Scan) -> AIResult:
+    return AIResult(
+        task="breast-ultrasound",
+        version="1.0",
+        bundle_digest="c" * 64,
+        image_digest=scan.digest,
+        probabilities={"normal": 0.1, "benign": 0.2, "malignant": 0.7},
+        positive="malignant",
+        probability=0.7,
+        operating_point="balanced",
+        threshold=0.4,
+        flagged=True,
+        answer="malignant",
+        interval={"low": 0.6, "high": 0.8, "n": 40, "positives": 28},
+        prevalence=0.3,
+    )
+
+
+@pytest.mark.parametrize("name", ["blur", "blank"])
+@pytest.mark.parametrize("outcome", ["fail", "warn"])
+def test_an_image_that_fails_a_check_has_no_interval_for_the_reviewer_either(
+    kept: Store, name: str, outcome: str
+) -> None:
+    number = send(
+        kept,
+        ai=answer_on(cropped()),
+        verdict=Verdict.ACCEPT,
+        label=None,
+        origin=None,
+        quality=check_of(name, outcome),
+    )
+    record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
+    told = said(opened(number), "markdown", "caption")
+    fails = outcome == "fail"
+    assert ("No interval is given: no validation scan was like this." in told) == fails
+    assert ("95% interval 60%–80% (n = 40); study prevalence 30%" in told) != fails
+    assert ("interval 60%" in told) != fails
+    assert ("**AI:** Hardly a breast ultrasound image" in told) == (fails and name == "blank")
+    assert "malignant 70%" in told
 
 
 def test_nothing_that_was_typed_is_interpreted(kept: Store) -> None:
