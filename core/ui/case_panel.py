@@ -30,14 +30,16 @@ def case_panel(entry: Entry, person: Person) -> None:
     )
     item = entry.shown
     item.suggested_on = item.measured_on if panel.open else None
+    another = False
     with panel:
         context_form(entry.context, key=context_key(entry), suggestions=_suggestions(item))
         try:
-            if _open_earlier(entry, person):
-                # The viewer stands outside this part of the page.
-                st.rerun()
+            another = _open_earlier(entry, person)
         except OverreadError as error:
             st.error(str(error), icon=":material/error:")
+    if another:
+        # The viewer stands outside this part of the page.
+        st.rerun()
     catch_up(entry)
 
 

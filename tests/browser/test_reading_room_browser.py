@@ -80,6 +80,8 @@ def answered(page: Any, other_than: str = "") -> str:
         found = CASE.search(title.first.inner_text()) if title.count() else None
         return found.group() if found else ""
 
+    # The first one waits for the model to start.
+    page.get_by_text("AI result · case").first.wait_for(timeout=120_000)
     until(page, lambda: case() not in ("", other_than), "an answer")
     page.get_by_role("button", name="Send feedback on case").wait_for()
     idle(page)
