@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
-from core.scan import Scan
+from core.scan import QualityReport, Scan
 from core.text import _
 from core.ui.figure import Layers
 
@@ -25,8 +26,14 @@ _HEAT_RGB = (245, 166, 35)
 Shaped = LesionResult | HeatRegionResult
 
 
-def provenance(scan: Scan, prediction: Prediction) -> dict[str, Any]:
-    """Return what makes a result again: case, digests, model, operating point."""
+def provenance(
+    scan: Scan, prediction: Prediction, quality: QualityReport | None = None, reason: str = ""
+) -> dict[str, Any]:
+    """Return what makes a result again: case, digests, model, operating point.
+
+    Of an image that fails a quality check no interval is given, as beside the answer.
+    """
+    failed = [] if quality is None else [check.name.value for check in quality.failed]
     return {
         "case_number": scan.case_number,
         "image_digest": scan.digest,
@@ -41,7 +48,7 @@ def provenance(scan: Scan, prediction: Prediction) -> dict[str, Any]:
         "probability": prediction.probability,
         "calibrated": prediction.calibrated,
         "interval_95": None
-        if prediction.interval is None
+        if prediction.interval is None or failed
         else {
             "low": prediction.interval.low,
             "high": prediction.interval.high,
@@ -50,6 +57,12 @@ def provenance(scan: Scan, prediction: Prediction) -> dict[str, Any]:
         },
         "prevalence": prediction.prevalence,
         "synthetic": scan.synthetic,
+        "frame": scan.frame + 1,
+        "frames": scan.frames,
+        "corrections": json.dumps([made.to_dict() for made in scan.corrections]),
+        "untouched_image_digest": scan.origin,
+        "quality_failed": ", ".join(failed),
+        "override_reason": reason,
     }
 
 

@@ -115,7 +115,7 @@ def _downloads(
         ),
     ]
     if isinstance(result, LesionResult):
-        provenance = downloads.provenance(item.scan, prediction)
+        provenance = downloads.provenance(item.scan, prediction, item.quality, item.reason)
         offers += [
             (
                 _("Measurements CSV"),

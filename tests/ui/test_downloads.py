@@ -7,12 +7,12 @@ import io
 import cv2
 import numpy as np
 import pytest
-from made_results import lesions, phantom, prediction
+from made_results import lesions, phantom, prediction, quality
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.lesion import LesionControls, find_heat_regions
-from core.scan import Scan
+from core.scan import CheckName, Scan, flip
 from core.ui.downloads import (
     blend_heat,
     colour_map,
@@ -161,3 +161,23 @@ def test_measurements_travel_with_what_made_them() -> None:
     assert told["operating_threshold"] == 0.35
     assert told["interval_95"] == {"low": 0.21, "high": 0.57, "n": 24, "positives": 9}
     assert told["synthetic"] is True
+
+
+def test_figures_of_an_image_that_fails_a_check_leave_without_an_interval_and_with_the_reason() -> (
+    None
+):
+    scan = phantom()
+    told = provenance(scan, prediction(scan), quality(CheckName.BLUR), "For teaching")
+    assert told["interval_95"] is None
+    assert told["quality_failed"] == "blur"
+    assert told["override_reason"] == "For teaching"
+    passing = provenance(scan, prediction(scan), quality())
+    assert passing["interval_95"]["n"] == 24
+    assert passing["quality_failed"] == ""
+
+
+def test_figures_of_a_corrected_image_name_what_was_done_and_the_untouched_one() -> None:
+    scan = flip(phantom(), "horizontal")
+    told = provenance(scan, prediction(scan))
+    assert told["untouched_image_digest"] == scan.origin
+    assert '"kind": "flip"' in told["corrections"]
