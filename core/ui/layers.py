@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.text import _
 from core.ui.figure import Compare, Layers
+from core.ui.kept import kept
 from core.ui.open_scan import OpenScan
 
 _LAYERS: dict[str, Any] = {
@@ -62,10 +63,9 @@ def layer_controls(item: OpenScan) -> Layers:
 
 def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
     key = f"layer-{name}"
-    if key not in st.session_state:
-        st.session_state[key] = chosen[name]
 
     def keep() -> None:
-        chosen[name] = st.session_state[key]
+        if st.session_state[key] is not None:
+            chosen[name] = st.session_state[key]
 
-    return {"key": key, "on_change": keep}
+    return kept(key, chosen[name], keep)
