@@ -126,7 +126,11 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
         max_chars=32,
         autocomplete="off",
         help=_("1 to 32 letters A–Z, digits, dots, hyphens or underscores."),
-        **_typed(drafts, "pseudonym", key),
+        # Told with every letter: what is looked up under it must never be another patient's.
+        # After a pause it would be told by leaving the field, together with the click that left
+        # it, and the browser lets one part of the page run for both: the click would be lost.
+        live="0ms",
+        **_state(drafts, "pseudonym", key),
     )
     right.number_input(
         _("Age in years"),
