@@ -13,7 +13,7 @@ from core.text import _
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context
-from core.ui.feedback_form import entered, keep_comments, said
+from core.ui.feedback_form import entered, keep_comments, reportable
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.reading_list import reading_list
 from core.ui.report_panel import report_downloads
@@ -33,7 +33,7 @@ def report_panel(entry: Entry, person: Person) -> None:
         key=f"report-panel-{item.digest[:16]}",
         on_change="rerun",
     )
-    item.reported_on = said(entry, item) if panel.open else None
+    item.reported_on = reportable(entry, item) if panel.open else None
     if panel.open:
         with panel:
             report_downloads(

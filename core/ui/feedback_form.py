@@ -217,7 +217,7 @@ def catch_up(entry: Entry) -> None:
     """
     item = entry.shown
     if item.suggested_on in (None, item.measured_on) and (
-        item.reported_on in (None, said(entry, item))
+        item.reported_on in (None, reportable(entry, item))
     ):
         return
     forget_panels(entry)
@@ -234,6 +234,16 @@ def said(entry: Entry, item: OpenScan) -> str:
     drafts = entered(item)
     context = {name: value for name, value in sorted(entry.context.items()) if value}
     return repr((drafts, context, item.regions, item.measures, item.reason, item.controls))
+
+
+def reportable(entry: Entry, item: OpenScan) -> str:
+    """Return what the offer of a report depends on.
+
+    The pseudonym is not of it: it is told with every letter, and a page drawn anew at each would
+    swallow clicks. The report itself takes it as it stands when it is asked for.
+    """
+    context = {k: v for k, v in sorted(entry.context.items()) if v and k != "pseudonym"}
+    return repr((entered(item), context, item.regions, item.measures, item.reason, item.controls))
 
 
 def _receipt(entry: Entry, item: OpenScan) -> None:
