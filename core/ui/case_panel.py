@@ -13,7 +13,7 @@ from core.ui import service
 from core.ui.beside import EARLIER, UNTOUCHED
 from core.ui.context_form import context_form, has_context
 from core.ui.earlier import earlier_panel
-from core.ui.feedback_form import catch_up, context_key
+from core.ui.feedback_form import catch_up, context_key, keep_case
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.shaping import outline_of
 
@@ -31,8 +31,10 @@ def case_panel(entry: Entry, person: Person) -> None:
     item = entry.shown
     item.suggested_on = item.measured_on if panel.open else None
     another = False
+    keep_case(entry)
     with panel:
         context_form(entry.context, key=context_key(entry), suggestions=_suggestions(item))
+        entry.has_form = True
         try:
             another = _open_earlier(entry, person)
         except OverreadError as error:

@@ -13,8 +13,9 @@ from core.text import _
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context
-from core.ui.feedback_form import entered, said
-from core.ui.open_scan import Entry
+from core.ui.feedback_form import entered, keep_comments, reportable
+from core.ui.open_scan import Entry, OpenScan
+from core.ui.reading_list import reading_list
 from core.ui.report_panel import report_downloads
 from core.ui.shaping import outline_of
 from core.ui.wording import role_name
@@ -23,6 +24,8 @@ from core.ui.wording import role_name
 @st.fragment
 def report_panel(entry: Entry, person: Person) -> None:
     """Offer the report, and say before what it will lack."""
+    # The click on a report brings along what was typed before it.
+    keep_comments(reading_list())
     item = entry.shown
     panel = st.expander(
         _("Report"),
@@ -30,18 +33,18 @@ def report_panel(entry: Entry, person: Person) -> None:
         key=f"report-panel-{item.digest[:16]}",
         on_change="rerun",
     )
-    item.reported_on = said(entry, item) if panel.open else None
+    item.reported_on = reportable(entry, item) if panel.open else None
     if panel.open:
         with panel:
             report_downloads(
-                lambda: report_input(entry, person),
+                lambda: report_input(entry, item, person),
                 item.scan.case_number,
                 key=f"report-{item.digest[:16]}",
             )
 
 
-def report_input(entry: Entry, person: Person) -> ReportInput:
-    """Return the read of the image on screen as it stands.
+def report_input(entry: Entry, item: OpenScan, person: Person) -> ReportInput:
+    """Return the read of an image of a file as it stands.
 
     An outline of the AI counts only once the doctor has accepted it; what the doctor drew
     themselves takes its place.
@@ -51,7 +54,6 @@ def report_input(entry: Entry, person: Person) -> ReportInput:
     OverreadError
         What was entered contradicts itself; the line says where.
     """
-    item = entry.shown
     form = entered(item)
     scan, prediction = item.scan, item.prediction
     outline: Outline = "none"

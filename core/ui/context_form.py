@@ -26,6 +26,7 @@ from core.review import (
     term_name,
 )
 from core.text import _
+from core.ui.kept import kept, show
 from core.ui.lexicon import record_text, suggestion_text, withheld_text
 
 _START: dict[str, Any] = {
@@ -58,7 +59,7 @@ _TERMS: dict[str, type[StrEnum]] = {
 def context_form(
     drafts: dict[str, Any], *, key: str, suggestions: Suggestions | None = None
 ) -> None:
-    """Show the fields of the case context.
+    """Show the fields of the case context; call :func:`keep_context` before.
 
     Parameters
     ----------
@@ -71,7 +72,6 @@ def context_form(
         What the measured lesion suggests. It stands beside the fields, and goes into one only by
         a click of its own.
     """
-    keep_context(drafts, key=key)
     _patient(drafts, key)
     _assessment(drafts, key, suggestions)
     try:
@@ -126,8 +126,11 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
         max_chars=32,
         autocomplete="off",
         help=_("1 to 32 letters A–Z, digits, dots, hyphens or underscores."),
-        key=_typed(drafts, "pseudonym", key),
-        on_change="ignore",
+        # Told with every letter: what is looked up under it must never be another patient's.
+        # After a pause it would be told by leaving the field, together with the click that left
+        # it, and the browser lets one part of the page run for both: the click would be lost.
+        live="0ms",
+        **_state(drafts, "pseudonym", key),
     )
     right.number_input(
         _("Age in years"),
@@ -135,8 +138,7 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
         max_value=120,
         value=None,
         step=1,
-        key=_typed(drafts, "age", key),
-        on_change="ignore",
+        **_typed(drafts, "age", key),
     )
     side, clock, distance = st.columns(3, gap="small")
     with side:
@@ -156,8 +158,7 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
         value=None,
         step=1.0,
         format="%.1f",
-        key=_typed(drafts, "distance_mm", key),
-        on_change="ignore",
+        **_typed(drafts, "distance_mm", key),
     )
     left, right = st.columns(2, gap="small")
     for column, name, title in (
@@ -168,8 +169,7 @@ def _patient(drafts: dict[str, Any], key: str) -> None:
             title,
             max_chars=500,
             height=68,
-            key=_typed(drafts, name, key),
-            on_change="ignore",
+            **_typed(drafts, name, key),
         )
 
 
@@ -254,19 +254,16 @@ def _key(name: str, key: str) -> str:
     return f"context-{name}-{key}"
 
 
-def _typed(drafts: dict[str, Any], name: str, key: str) -> str:
-    """Return the key of a field, holding what was typed into it before."""
-    widget = _key(name, key)
-    if widget not in st.session_state:
-        st.session_state[widget] = drafts.get(name, _START[name])
-    return widget
+def _typed(drafts: dict[str, Any], name: str, key: str) -> dict[str, Any]:
+    """Return the options of a field that makes no rerun of its own; see :func:`keep_context`."""
+    return show(_key(name, key), drafts.get(name, _START[name])) | {"on_change": "ignore"}
 
 
 def _state(drafts: dict[str, Any], name: str, key: str) -> dict[str, Any]:
     """Return key and callback that keep a choice with the case, not with the page."""
-    widget = _typed(drafts, name, key)
+    widget = _key(name, key)
 
     def keep() -> None:
         drafts[name] = st.session_state[widget]
 
-    return {"key": widget, "on_change": keep}
+    return kept(widget, drafts.get(name, _START[name]), keep)

@@ -54,8 +54,10 @@ def earlier_panel(
     if not found:
         st.caption(_("There are no earlier scans under this pseudonym."))
         return None
+    # The list names whose it is: for a moment it is older than the field.
     st.markdown(
-        ngettext(
+        f"**`{pseudonym}`** · "
+        + ngettext(
             "{n} earlier scan under this pseudonym",
             "{n} earlier scans under this pseudonym",
             len(found),

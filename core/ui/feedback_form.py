@@ -27,6 +27,7 @@ from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context, keep_context
+from core.ui.kept import kept
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import named_case
 from core.ui.reading_list import ReadingList, reading_list
@@ -72,7 +73,6 @@ def feedback_form(entry: Entry, person: Person) -> None:
     if item.drafts.get("label") not in (None, *labels):
         # Chosen while the model, whose classes are others, was still starting.
         del item.drafts["label"]
-        st.session_state.pop(_key(item, "label"), None)
     left, right = st.columns([5, 6], gap="medium")
     with left:
         if item.prediction is not None:
@@ -98,11 +98,11 @@ def feedback_form(entry: Entry, person: Person) -> None:
             _("Comment (no patient names)"),
             max_chars=4000,
             height=90,
-            key=_state(item, "comment")["key"],
             # It travels with the next click: a rerun of its own when the field is left would
             # swallow the very click that left it.
-            on_change="ignore",
+            **_state(item, "comment") | {"on_change": "ignore", "args": ()},
         )
+        item.has_form = True
         _outline_choice(item)
     if st.button(
         _("Send feedback on case {case}").format(case=item.scan.case_number),
@@ -142,11 +142,17 @@ def _has_outline(item: OpenScan) -> bool:
 def keep_comments(reading: ReadingList) -> None:
     """Take over what was typed, before a run that might not draw the field again."""
     for entry in reading.entries.values():
-        keep_context(entry.context, key=context_key(entry))
+        keep_case(entry)
     for item in reading.items:
         typed = st.session_state.get(_key(item, "comment"))
-        if typed is not None:
+        if item.has_form and typed is not None and typed != item.drafts.get("comment", ""):
             item.drafts["comment"] = typed
+
+
+def keep_case(entry: Entry) -> None:
+    """Take over what was typed about the case of a file."""
+    if entry.has_form:
+        keep_context(entry.context, key=context_key(entry))
 
 
 def context_key(entry: Entry) -> str:
@@ -162,13 +168,11 @@ def _key(item: OpenScan, name: str) -> str:
 def _state(item: OpenScan, name: str) -> dict[str, Any]:
     """Return key and callback that keep a widget's value with the scan, not with the page."""
     key = _key(item, name)
-    if key not in st.session_state:
-        st.session_state[key] = item.drafts.get(name, _START[name])
 
     def keep() -> None:
         item.drafts[name] = st.session_state[key]
 
-    return {"key": key, "on_change": keep}
+    return kept(key, item.drafts.get(name, _START[name]), keep)
 
 
 def _send(entry: Entry, item: OpenScan, person: Person) -> None:
@@ -213,7 +217,7 @@ def catch_up(entry: Entry) -> None:
     """
     item = entry.shown
     if item.suggested_on in (None, item.measured_on) and (
-        item.reported_on in (None, said(entry, item))
+        item.reported_on in (None, reportable(entry, item))
     ):
         return
     forget_panels(entry)
@@ -230,6 +234,16 @@ def said(entry: Entry, item: OpenScan) -> str:
     drafts = entered(item)
     context = {name: value for name, value in sorted(entry.context.items()) if value}
     return repr((drafts, context, item.regions, item.measures, item.reason, item.controls))
+
+
+def reportable(entry: Entry, item: OpenScan) -> str:
+    """Return what the offer of a report depends on.
+
+    The pseudonym is not of it: it is told with every letter, and a page drawn anew at each would
+    swallow clicks. The report itself takes it as it stands when it is asked for.
+    """
+    context = {k: v for k, v in sorted(entry.context.items()) if v and k != "pseudonym"}
+    return repr((entered(item), context, item.regions, item.measures, item.reason, item.controls))
 
 
 def _receipt(entry: Entry, item: OpenScan) -> None:

@@ -242,8 +242,14 @@ def build_figure(
         "areas": areas_data(areas),
     }
     left_out = hidden + len(outlines) - len(shown)
-    alt = _alternative(case_number, width, height, len(shown), kind)
-    return Figure(data, alt, len(shown), left_out, width, height, spacing, tuple(areas))
+    drawn = len(shown)
+    if layers.compare == "original" or not (
+        layers.contour or data["maskOpacity"] or data["chords"]
+    ):
+        # Nothing of them is to be seen, so nothing may be said of them either.
+        drawn = left_out = 0
+    alt = _alternative(case_number, width, height, drawn, kind)
+    return Figure(data, alt, drawn, left_out, width, height, spacing, tuple(areas))
 
 
 def encode(points: NDArray[np.integer[Any]]) -> dict[str, str]:

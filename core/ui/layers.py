@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.text import _
 from core.ui.figure import Compare, Layers
+from core.ui.kept import kept
 from core.ui.open_scan import OpenScan
 
 _LAYERS: dict[str, Any] = {
@@ -47,12 +48,8 @@ def layer_controls(item: OpenScan) -> Layers:
         **_layer(chosen, "over"),
     )
     with st.popover(_("Opacity"), icon=":material/opacity:"):
-        st.slider(
-            _("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity", "value")
-        )
-        st.slider(
-            _("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity", "value")
-        )
+        st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
+        st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
     return Layers(
         heat="heat" in chosen["over"] and item.prediction.heat_available,
         heat_opacity=chosen["heat_opacity"],
@@ -64,15 +61,11 @@ def layer_controls(item: OpenScan) -> Layers:
     )
 
 
-def _layer(chosen: dict[str, Any], name: str, given: str = "default") -> dict[str, Any]:
-    """Return key, callback and the value in force, under the name the widget has for it.
-
-    Not by way of the session: a browser that has seen the widget before, on a scan that was
-    closed since, misses a value set there, shows none, and would send that back as a choice.
-    """
+def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:
     key = f"layer-{name}"
 
     def keep() -> None:
-        chosen[name] = st.session_state[key]
+        if st.session_state[key] is not None:
+            chosen[name] = st.session_state[key]
 
-    return {"key": key, "on_change": keep, given: chosen[name]}
+    return kept(key, chosen[name], keep)

@@ -52,6 +52,9 @@ class OpenScan:
         How often an accepted outline gave way to another one; each time the form asks afresh.
     form_is_old
         Whether the form on screen still shows an acceptance that was withdrawn.
+    has_form
+        Whether its form was ever on screen: what its fields hold before is not of this image but
+        of one that was closed, and may be the same picture.
     suggested_on, reported_on
         What the suggestions and the report on screen were made from; None while none are shown.
     """
@@ -73,6 +76,7 @@ class OpenScan:
     outline_shown: bool = True
     withdrawn: int = 0
     form_is_old: bool = False
+    has_form: bool = False
     suggested_on: object = None
     reported_on: object = None
     _map: NDArray[np.float32] | None = None
@@ -167,6 +171,8 @@ class Entry:
         Digest of the image on screen.
     context
         What the doctor entered about the case, the same for all images of the file.
+    has_form
+        Whether the fields about the case were ever on screen, as of :class:`OpenScan`.
     beside
         What stands beside the image on screen: ``""`` the untouched image, ``"held"``,
         ``"earlier"``, or the key of another entry.
@@ -184,6 +190,7 @@ class Entry:
     items: dict[str, OpenScan] = field(default_factory=dict)
     current: str = ""
     context: dict[str, Any] = field(default_factory=dict)
+    has_form: bool = False
     beside: str = ""
     held: Scan | None = None
     earlier: tuple[ImageFacts, bytes] | None = None

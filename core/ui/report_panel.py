@@ -21,6 +21,7 @@ from core.report import (
     to_pdf,
 )
 from core.text import LANGUAGES, _, language, use_language
+from core.ui.saved_file import save_file
 
 #: Title, end of the file's name, type, and what makes it.
 _Offer = tuple[str, str, str, Callable[[], bytes]]
@@ -32,9 +33,10 @@ def report_downloads(make: Callable[[], ReportInput], case_number: str, *, key: 
     Parameters
     ----------
     make
-        Gives the read as it stands. Called when the panel is drawn, to tell what is missing, and
-        again when a report is asked for; so it must be cheap and may raise an
-        :class:`~core.errors.OverreadError`, whose line is then shown instead of the buttons.
+        Gives the read as it stands, once whatever was typed has been taken over. Called when the
+        panel is drawn, to tell what is missing; it may raise an
+        :class:`~core.errors.OverreadError`, whose line is then shown instead of the buttons. A
+        report is made in the very run that its button asks for, of what that run was given.
     case_number
         Names the files.
     key
@@ -43,31 +45,49 @@ def report_downloads(make: Callable[[], ReportInput], case_number: str, *, key: 
     with st.container(border=True, gap="small", key=key):
         st.markdown("**" + _("Report · case {case}").format(case=case_number) + "**")
         try:
-            lacks = missing(make())
+            given = make()
+            lacks = missing(given)
         except OverreadError as error:
             st.error(str(error), icon=":material/error:")
             return
         for line in lacks:
             st.caption(":material/info: " + line)
-        code = language()
-        _buttons(
-            [
-                (
-                    _("Report PDF"),
-                    f"{case_number}-report.pdf",
-                    "application/pdf",
-                    _in(code, lambda: to_pdf(make_report(make()))),
-                ),
-                (
-                    _("Report HTML"),
-                    f"{case_number}-report.html",
-                    "text/html",
-                    _in(code, lambda: to_html(make_report(make()))),
-                ),
-            ],
-            key,
-        )
+        offers: list[_Offer] = [
+            (
+                _("Report PDF"),
+                f"{case_number}-report.pdf",
+                "application/pdf",
+                lambda: to_pdf(make_report(given)),
+            ),
+            (
+                _("Report HTML"),
+                f"{case_number}-report.html",
+                "text/html",
+                lambda: to_html(make_report(given)),
+            ),
+        ]
+        with st.container(horizontal=True, gap="small", key=f"{key}-files"):
+            asked = [offer for offer in offers if _asked(offer, key)]
         _language_note()
+        for offer in asked:
+            _save(offer, key)
+
+
+def _asked(offer: _Offer, key: str) -> bool:
+    # A plain button, for it runs the page and takes along what was typed a moment ago.
+    title, name = offer[:2]
+    return st.button(title, key=f"{key}-{name}", icon=":material/download:")
+
+
+def _save(offer: _Offer, key: str) -> None:
+    title, name, mime, make = offer
+    try:
+        with st.spinner(title):
+            data = make()
+    except OverreadError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    save_file(data, name, mime, key=f"{key}-saved-{name}")
 
 
 def batch_downloads(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -19,9 +19,8 @@ from core.lesion import (
     preset_name,
 )
 from core.text import _
+from core.ui.kept import kept
 from core.ui.open_scan import OpenScan
-
-_FIELDS = tuple(field.name for field in fields(LesionControls))
 
 
 def shaped(item: OpenScan) -> LesionResult | HeatRegionResult | None:
@@ -157,10 +156,7 @@ def _key(item: OpenScan, name: str) -> str:
 
 
 def _state(item: OpenScan, name: str) -> dict[str, Any]:
-    key = _key(item, name)
-    if key not in st.session_state:
-        st.session_state[key] = getattr(item.controls, name)
-    return {"key": key, "on_change": _changed, "args": (item, name)}
+    return kept(_key(item, name), getattr(item.controls, name), _changed, item, name)
 
 
 def _changed(item: OpenScan, name: str) -> None:
@@ -171,24 +167,22 @@ def _changed(item: OpenScan, name: str) -> None:
             # The lower of the two thresholds follows, so that no position is refused.
             threshold = changes.get("threshold", item.controls.threshold)
             changes["low"] = min(changes.get("low", item.controls.low), threshold)
-            st.session_state[_key(item, "low")] = changes["low"]
         new = replace(item.controls, **changes)
     except LesionError as error:
         st.toast(str(error), icon=":material/error:")
-        st.session_state[_key(item, name)] = getattr(item.controls, name)
         return
     _remember(item, new)
 
 
 def _use(item: OpenScan, controls: LesionControls) -> None:
     _remember(item, controls)
-    _show(item)
+    withdraw_acceptance(item)
 
 
 def _undo(item: OpenScan) -> None:
     if item.history:
         item.controls = item.history.pop()
-        _show(item)
+        withdraw_acceptance(item)
 
 
 def _remember(item: OpenScan, new: LesionControls) -> None:
@@ -196,13 +190,6 @@ def _remember(item: OpenScan, new: LesionControls) -> None:
         item.history.append(item.controls)
         item.controls = new
         withdraw_acceptance(item)
-
-
-def _show(item: OpenScan) -> None:
-    """Let the widgets show the controls in force."""
-    withdraw_acceptance(item)
-    for name in _FIELDS:
-        st.session_state[_key(item, name)] = getattr(item.controls, name)
 
 
 def withdraw_acceptance(item: OpenScan) -> None:

@@ -133,10 +133,17 @@ def words(app: AppTest) -> str:
 
 def viewer(app: AppTest) -> dict[str, Any]:
     """Return what goes to the viewer on screen: what its script in the browser draws."""
-    (component,) = app.get("bidi_component")
-    data = json.loads(component.proto.json)
-    assert isinstance(data, dict)
+    (data,) = [data for data in _components(app) if "image" in data]
     return data
+
+
+def saved_files(app: AppTest) -> list[dict[str, Any]]:
+    """Return the files that the page hands to the browser to be saved."""
+    return [data for data in _components(app) if "bytes" in data]
+
+
+def _components(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(component.proto.json) for component in app.get("bidi_component")]
 
 
 class Hand:

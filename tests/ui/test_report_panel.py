@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,13 +64,25 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-def test_what_the_report_will_lack_is_said_before_it_is_made(offered: dict[str, Any]) -> None:
+def saved(app: AppTest, name: str) -> bytes:
+    """Ask for a file, and return what the browser is given to save."""
+    app.button(key=f"report-{name}").click().run()
+    assert not app.exception
+    (component,) = app.get("bidi_component")
+    file = json.loads(component.proto.json)
+    assert file["name"] == name
+    return base64.b64decode(file["bytes"])
+
+
+def test_what_the_report_will_lack_is_said_before_it_is_made() -> None:
     scan = phantom()
     app = shown(_page, make=given, case_number=scan.case_number)
     assert "none will be printed" in captions(app)
     assert "BI-RADS" in captions(app)
     assert "written in English" in captions(app)
-    assert set(offered) == {f"{scan.case_number}-report.pdf", f"{scan.case_number}-report.html"}
+    names = [f"{scan.case_number}-report.{ending}" for ending in ("pdf", "html")]
+    assert [each.key for each in app.button] == [f"report-{name}" for name in names]
+    assert not app.get("bidi_component"), "nobody asked for a file yet"
     found = lesions(scan, slice(30, 60), slice(40, 90)).lesions
     accepted = given(outline="accepted", lesions=found)
     assert "printed" not in captions(
@@ -76,40 +90,33 @@ def test_what_the_report_will_lack_is_said_before_it_is_made(offered: dict[str, 
     )
 
 
-def test_a_file_is_made_of_what_is_entered_when_it_is_asked_for(offered: dict[str, Any]) -> None:
+def test_a_file_is_made_of_what_is_entered_when_it_is_asked_for() -> None:
     typed = {"comment": "first"}
-    asked = []
-
-    def make() -> ReportInput:
-        asked.append(language())
-        return given(comment=typed["comment"])
-
     case = phantom().case_number
-    shown(_page, make=make, case_number=case)
-    assert len(asked) == 1, "to say what is missing, and no more"
+    app = shown(_page, make=lambda: given(comment=typed["comment"]), case_number=case)
     typed["comment"] = "second thoughts"
-    assert b"second thoughts" in offered[f"{case}-report.html"]()
-    assert offered[f"{case}-report.pdf"]().startswith(b"%PDF")
+    assert b"second thoughts" in saved(app, f"{case}-report.html")
+    assert saved(app, f"{case}-report.pdf").startswith(b"%PDF")
+    app.run()
+    assert not app.get("bidi_component"), "it would be saved again"
 
 
-def test_a_file_speaks_the_language_of_the_page_that_offered_it(offered: dict[str, Any]) -> None:
+def test_a_file_speaks_the_language_of_the_page_that_offered_it() -> None:
     case = phantom().case_number
     made = report_panel._in("zh_CN", lambda: language().encode())
     assert made() == b"zh_CN"
     assert language() == "en"
-    shown(_page, make=given, case_number=case)
-    assert b'lang="en"' in offered[f"{case}-report.html"]()
+    app = shown(_page, make=given, case_number=case)
+    assert b'lang="en"' in saved(app, f"{case}-report.html")
 
 
-def test_a_report_that_cannot_be_made_is_explained_instead_of_offered(
-    offered: dict[str, Any],
-) -> None:
+def test_a_report_that_cannot_be_made_is_explained_instead_of_offered() -> None:
     def make() -> ReportInput:
         raise ReportError("The AI result belongs to another image.")
 
     app = shown(_page, make=make, case_number="AAAAA-AAAAA")
     assert [str(error.value) for error in app.error] == ["The AI result belongs to another image."]
-    assert offered == {}
+    assert not list(app.button)
 
 
 def test_the_rows_of_many_scans_are_made_only_when_a_file_is_asked_for(

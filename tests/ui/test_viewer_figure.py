@@ -214,3 +214,21 @@ def test_a_box_without_an_area_is_refused_with_a_reason() -> None:
     page.button(key="box-add").click().run()
     assert len(page.warning) == 1
     assert len(page.text) == 1
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        Layers(mask=False, contour=False),
+        Layers(compare="original"),
+        Layers(mask_opacity=0, contour=False),
+    ],
+)
+def test_nothing_is_said_of_outlines_that_are_not_to_be_seen(layers: Layers) -> None:
+    figure = build_figure(URL, 512, 512, outlines=many(MAX_OUTLINES + 3, 10), layers=layers)
+    assert figure.drawn == 0
+    assert figure.note is None
+    assert "outline" not in figure.alt
+    seen = build_figure(URL, 512, 512, outlines=many(2, 10), layers=Layers(mask=False))
+    assert seen.drawn == 2
+    assert "2 AI outlines, unconfirmed" in seen.alt
