@@ -30,7 +30,7 @@ def report_panel(entry: Entry, person: Person) -> None:
     panel = st.expander(
         _("Report"),
         icon=":material/description:",
-        key=f"report-panel-{item.digest[:16]}",
+        key=f"report-panel-{item.widget}",
         on_change="rerun",
     )
     item.reported_on = reportable(entry, item) if panel.open else None
@@ -39,7 +39,7 @@ def report_panel(entry: Entry, person: Person) -> None:
             report_downloads(
                 lambda: report_input(entry, item, person),
                 item.scan.case_number,
-                key=f"report-{item.digest[:16]}",
+                key=f"report-{item.widget}",
             )
 
 

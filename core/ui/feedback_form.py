@@ -108,7 +108,7 @@ def feedback_form(entry: Entry, person: Person) -> None:
         _("Send feedback on case {case}").format(case=item.scan.case_number),
         type="primary",
         icon=":material/send:",
-        key=f"send-{item.digest[:16]}",
+        key=f"send-{item.widget}",
     ):
         _send(entry, item, person)
     _receipt(entry, item)
@@ -161,7 +161,7 @@ def context_key(entry: Entry) -> str:
 
 
 def _key(item: OpenScan, name: str) -> str:
-    key = f"feedback-{name}-{item.digest[:16]}"
+    key = f"feedback-{name}-{item.widget}"
     return f"{key}-{item.withdrawn}" if name == "outline" and item.withdrawn else key
 
 

@@ -26,6 +26,9 @@ class OpenScan:
     ----------
     quality
         Whether it qualifies for being read, check by check.
+    file
+        Key of the file it belongs to, where another file may hold the same picture: a still and a
+        frame of a loop are two entries, and what is entered on one is not said of the other.
     reason
         Why somebody wants it read although a check failed; empty as long as nobody said.
     prediction, problem
@@ -61,6 +64,7 @@ class OpenScan:
 
     scan: Scan
     quality: QualityReport
+    file: str = ""
     reason: str = ""
     prediction: Prediction | None = None
     problem: str | None = None
@@ -83,14 +87,19 @@ class OpenScan:
     _heat: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, scan: Scan) -> OpenScan:
+    def of(cls, scan: Scan, file: str = "") -> OpenScan:
         """Open a scan and check its quality."""
-        return cls(scan, check_quality(scan))
+        return cls(scan, check_quality(scan), file)
 
     @property
     def digest(self) -> str:
         """Identity of the scan."""
         return self.scan.digest
+
+    @property
+    def widget(self) -> str:
+        """What its controls are called: no other image on the list has the same."""
+        return f"{self.digest[:16]}{self.file[:8]}"
 
     @property
     def qualifies(self) -> bool:
@@ -200,7 +209,8 @@ class Entry:
     def of(cls, scan: Scan) -> Entry:
         """Open a file that was decoded."""
         # The loop is held once, here, and not by each of its frames.
-        first = OpenScan.of(replace(scan, loop=None))
+        key = file_key(scan, several=scan.loop is not None)
+        first = OpenScan.of(replace(scan, loop=None), "" if key == scan.digest else key)
         return cls(first, scan.loop, scan.frame, {first.digest: first}, first.digest)
 
     @property
@@ -236,7 +246,7 @@ class Entry:
         if scan.corrections and scan.digest == scan.origin:
             # Corrections that cancel each other out, such as a full turn, leave it untouched.
             scan = replace(scan, corrections=(), origin=None)
-        item = self.items.pop(scan.digest, None) or OpenScan.of(scan)
+        item = self.items.pop(scan.digest, None) or self._opened(scan)
         # Two frames of a loop may be the same picture: what was decided on it holds for both.
         item.scan = scan
         self.items[scan.digest] = item
@@ -244,6 +254,20 @@ class Entry:
         idle = [i for i in self.items.values() if not i.has_work and i not in (self.first, item)]
         for old in idle[:-_KEPT_FRAMES]:
             del self.items[old.digest]
+
+    def _opened(self, scan: Scan) -> OpenScan:
+        """Open a frame or a corrected copy; of what was entered, a copy takes along what holds."""
+        plain = not scan.corrections and self.key == scan.digest
+        item = OpenScan.of(scan, "" if plain else self.key)
+        if scan.corrections:
+            before = self.shown
+            for name in ("label", "origin", "confidence", "urgency", "comment"):
+                if name in before.drafts:
+                    item.drafts[name] = before.drafts[name]
+            if scan.corrections[-1].kind in ("window", "contrast"):
+                # Nothing moved: what was drawn and measured lies where it lay.
+                item.regions, item.measures = list(before.regions), before.measures
+        return item
 
     def untouched(self) -> Scan:
         """Return the image on screen as it came, before any correction.

@@ -58,7 +58,7 @@ def reading_room(entry: Entry, person: Person) -> None:
     with left:
         layers = _picture(entry, item, result)
     with right:
-        show_quality(item.quality, key=f"quality-{item.digest[:16]}")
+        show_quality(item.quality, key=f"quality-{item.widget}")
         for note in item.scan.notes:
             st.caption(":material/info: " + note_line(note))
         _answer(item, person)
@@ -164,7 +164,7 @@ def _correct(entry: Entry, item: OpenScan) -> None:
         st.error(str(error), icon=":material/error:")
         return
     corrected = correction_tools(
-        item.scan, untouched, item.quality, key=f"correct-{item.digest[:16]}"
+        item.scan, untouched, item.quality, key=f"correct-{item.widget}"
     )
     if corrected is not None and corrected.digest != item.digest:
         entry.bring(corrected)
@@ -238,7 +238,7 @@ def _answer(item: OpenScan, person: Person) -> None:
     with st.container(border=True, key="answer"):
         st.caption(_("Case {case}").format(case=item.scan.case_number))
         if not item.qualifies:
-            reason = ask_reason(item.quality, key=f"reason-{item.digest[:16]}")
+            reason = ask_reason(item.quality, key=f"reason-{item.widget}")
             if reason:
                 _read_anyway(item, person, reason)
         elif item.problem:

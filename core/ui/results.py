@@ -61,7 +61,7 @@ def show_results(
             st.dataframe(
                 downloads.table_on_screen(measurements_frame(result)),
                 hide_index=True,
-                key=f"lesions-{item.digest[:16]}",
+                key=f"lesions-{item.widget}",
             )
         else:
             st.info(_("No region is left at these controls. Lower the threshold or reset."))

@@ -99,7 +99,7 @@ def _presets(item: OpenScan) -> None:
         for name, preset in PRESETS.items():
             st.button(
                 preset_name(name),
-                key=f"preset-{name}-{item.digest[:16]}",
+                key=f"preset-{name}-{item.widget}",
                 type="primary" if item.controls == preset else "secondary",
                 on_click=_use,
                 args=(item, preset),
@@ -107,7 +107,7 @@ def _presets(item: OpenScan) -> None:
         st.button(
             _("Reset"),
             icon=":material/restart_alt:",
-            key=f"shape-reset-{item.digest[:16]}",
+            key=f"shape-reset-{item.widget}",
             disabled=item.controls == LesionControls(),
             on_click=_use,
             args=(item, LesionControls()),
@@ -115,7 +115,7 @@ def _presets(item: OpenScan) -> None:
         st.button(
             _("Undo"),
             icon=":material/undo:",
-            key=f"shape-undo-{item.digest[:16]}",
+            key=f"shape-undo-{item.widget}",
             disabled=not item.history,
             on_click=_undo,
             args=(item,),
@@ -152,7 +152,7 @@ def _morphology(item: OpenScan) -> None:
 
 
 def _key(item: OpenScan, name: str) -> str:
-    return f"shape-{name}-{item.digest[:16]}"
+    return f"shape-{name}-{item.widget}"
 
 
 def _state(item: OpenScan, name: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def shown(app: AppTest) -> OpenScan:
 
 def key(app: AppTest, kind: str, name: str) -> str:
     """Return the key of a control that belongs to the scan on screen."""
-    return f"{kind}-{name}-{shown(app).digest[:16]}"
+    return f"{kind}-{name}-{shown(app).widget}"
 
 
 def set_(app: AppTest, kind: str, name: str, value: Any) -> AppTest:
@@ -111,7 +111,7 @@ def send(app: AppTest, **said: Any) -> AppTest:
     """Fill in what the form lacks (or ``said``) and send it; it must have been saved."""
     for name, value in ({"verdict": "accept"} | said).items():
         set_(app, "feedback", name, value)
-    press(app, f"send-{shown(app).digest[:16]}")
+    press(app, f"send-{shown(app).widget}")
     assert f"Saved: your feedback on case {shown(app).scan.case_number}" in words(app)
     return app
 

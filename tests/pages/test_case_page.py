@@ -111,7 +111,7 @@ def test_the_case_is_that_of_all_frames_of_a_loop_and_of_corrected_copies(
     say(clinician, pseudonym="P-1", birads=BiRads("3"))
     hand.does(clinician, frame={"frame": 2})
     assert field(clinician, "pseudonym").value == "P-1"
-    digest = shown(clinician).digest[:16]
+    digest = shown(clinician).widget
     press(clinician, f"correct-{digest}-{digest}-mirror")
     assert field(clinician, "birads").value == BiRads("3")
     send(clinician)
@@ -153,14 +153,14 @@ def test_a_name_is_no_pseudonym_nothing_is_saved_and_everything_stays(
     say(read, pseudonym=typed, birads=BiRads("2"))
     set_(read, "feedback", "verdict", "accept")
     set_(read, "feedback", "comment", "kept")
-    press(read, f"send-{shown(read).digest[:16]}")
+    press(read, f"send-{shown(read).widget}")
     assert stored("id") == []
     assert "Saved" not in words(read)
     assert len(read.error) == 1
     assert typed not in words(read), "the line repeats what may be a name"
     assert field(read, "pseudonym").value == typed
     assert field(read, "birads").value == BiRads("2")
-    assert read.get_by_key(f"feedback-comment-{shown(read).digest[:16]}").value == "kept"
+    assert read.get_by_key(f"feedback-comment-{shown(read).widget}").value == "kept"
     say(read, pseudonym="P-1")
     send(read)
     assert stored("pseudonym") == [("P-1",)]

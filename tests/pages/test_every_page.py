@@ -80,9 +80,9 @@ def test_reading_goes_on_without_a_usable_model(
     item = shown(app)
     assert item.prediction is None
     assert "No AI result" in words(app)
-    app.get_by_key(f"feedback-label-{item.digest[:16]}").set_value("benign").run()
-    app.get_by_key(f"feedback-confidence-{item.digest[:16]}").set_value(3).run()
-    app.button(key=f"send-{item.digest[:16]}").click().run()
+    app.get_by_key(f"feedback-label-{item.widget}").set_value("benign").run()
+    app.get_by_key(f"feedback-confidence-{item.widget}").set_value(3).run()
+    app.button(key=f"send-{item.widget}").click().run()
     assert f"Saved: your feedback on case {item.scan.case_number}" in words(app)
     app.button(key="sign-out").click().run()
     sign_in(app, "reviewer")
@@ -119,12 +119,12 @@ def test_reading_goes_on_without_a_database(app: AppTest, monkeypatch: pytest.Mo
     item = shown(app)
     assert item.prediction is not None
     assert "sending feedback needs the database" in words(app)
-    app.get_by_key(f"feedback-verdict-{item.digest[:16]}").set_value("accept").run()
-    app.get_by_key(f"feedback-comment-{item.digest[:16]}").set_value("kept").run()
-    app.button(key=f"send-{item.digest[:16]}").click().run()
+    app.get_by_key(f"feedback-verdict-{item.widget}").set_value("accept").run()
+    app.get_by_key(f"feedback-comment-{item.widget}").set_value("kept").run()
+    app.button(key=f"send-{item.widget}").click().run()
     assert "Saved" not in words(app)
     assert "Not saved" in words(app)
-    assert app.get_by_key(f"feedback-comment-{item.digest[:16]}").value == "kept"
+    assert app.get_by_key(f"feedback-comment-{item.widget}").value == "kept"
 
 
 @pytest.mark.parametrize(

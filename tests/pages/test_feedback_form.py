@@ -43,7 +43,7 @@ def fill(app: AppTest) -> None:
 
 
 def send(app: AppTest) -> None:
-    app.button(key=f"send-{shown(app).digest[:16]}").click().run()
+    app.button(key=f"send-{shown(app).widget}").click().run()
     assert not app.exception
 
 

@@ -68,7 +68,7 @@ def test_heat_is_shaped_but_has_no_table_no_millimetres_and_cannot_be_accepted(
 
 def test_feedback_on_a_heat_region_says_that_it_was_heat(read: AppTest) -> None:
     set_(read, "feedback", "verdict", Verdict.ACCEPT)
-    read.button(key=f"send-{shown(read).digest[:16]}").click().run()
+    read.button(key=f"send-{shown(read).widget}").click().run()
     assert "Saved: your feedback" in words(read)
     with service.store().reading() as connection:
         row = connection.exec_driver_sql("SELECT map_kind, measurements FROM reads").one()

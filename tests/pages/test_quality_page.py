@@ -57,12 +57,12 @@ def entry(app: AppTest) -> Entry:
 
 
 def correct(app: AppTest, what: str) -> AppTest:
-    digest = shown(app).digest[:16]
+    digest = shown(app).widget
     return press(app, f"correct-{digest}-{digest}-{what}")
 
 
 def give_reason(app: AppTest, choice: str = "What matters can be seen", own: str = "") -> AppTest:
-    form = f"reason-{shown(app).digest[:16]}"
+    form = f"reason-{shown(app).widget}"
     app.get_by_key(f"{form}-choice").set_value(choice)
     app.get_by_key(f"{form}-words").set_value(own)
     return press_and_read(app, f"{form}-confirm")
@@ -90,7 +90,7 @@ def test_a_blurred_scan_is_not_read_until_somebody_says_why(poor: AppTest) -> No
 
 
 def test_no_reason_no_answer(poor: AppTest) -> None:
-    press_and_read(poor, f"reason-{shown(poor).digest[:16]}-confirm")
+    press_and_read(poor, f"reason-{shown(poor).widget}-confirm")
     assert shown(poor).prediction is None
     give_reason(poor, "Another reason")
     assert shown(poor).prediction is None
@@ -116,7 +116,7 @@ def test_a_reason_is_for_one_image_alone(poor: AppTest) -> None:
 def test_a_scan_that_fails_can_be_sent_as_the_own_read_without_the_model(poor: AppTest) -> None:
     for name, value in (("label", "benign"), ("confidence", 2)):
         set_(poor, "feedback", name, value)
-    press(poor, f"send-{shown(poor).digest[:16]}")
+    press(poor, f"send-{shown(poor).widget}")
     assert "Saved: your feedback" in words(poor)
     ((read_id, reason, label),) = stored("read_id, override_reason, label")
     assert read_id is None
@@ -188,7 +188,7 @@ def test_the_untouched_image_of_a_copy_that_was_sent_is_recognised(good: AppTest
 
 def test_crop_by_numbers_keeps_the_pixels(good: AppTest) -> None:
     first = shown(good)
-    stem = f"correct-{first.digest[:16]}-{first.digest[:16]}"
+    stem = f"correct-{first.widget}-{first.digest[:16]}"
     for name, value in (("left", 20), ("top", 10), ("width", 300), ("height", 260)):
         good.get_by_key(f"{stem}-crop-{name}").set_value(value)
     correct(good, "crop")
@@ -199,7 +199,7 @@ def test_crop_by_numbers_keeps_the_pixels(good: AppTest) -> None:
 
 def test_a_crop_that_cannot_be_is_one_line_and_nothing_changes(good: AppTest) -> None:
     first = shown(good)
-    stem = f"correct-{first.digest[:16]}-{first.digest[:16]}"
+    stem = f"correct-{first.widget}-{first.digest[:16]}"
     good.get_by_key(f"{stem}-crop-left").set_value(399)
     correct(good, "crop")
     assert shown(good) is first
@@ -220,7 +220,7 @@ def test_two_pictures_in_one_become_one_that_is_read(clinician: AppTest) -> None
 
 
 def test_contrast_is_stored_with_its_figures(good: AppTest) -> None:
-    stem = f"correct-{shown(good).digest[:16]}-{shown(good).digest[:16]}"
+    stem = f"correct-{shown(good).widget}-{shown(good).digest[:16]}"
     good.get_by_key(f"{stem}-levels").set_value((10, 200))
     correct(good, "contrast")
     (done,) = shown(good).scan.corrections

@@ -175,7 +175,7 @@ def read_here(clinician: AppTest) -> str:
     set_(clinician, "shape", "threshold", 0.05)
     set_(clinician, "feedback", "verdict", Verdict.ACCEPT)
     item = shown(clinician)
-    clinician.button(key=f"send-{item.digest[:16]}").click().run()
+    clinician.button(key=f"send-{item.widget}").click().run()
     assert "Saved: your feedback" in words(clinician)
     assert viewer(clinician)["rings"]
     clinician.button(key="sign-out").click().run()

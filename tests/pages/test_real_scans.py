@@ -62,7 +62,7 @@ def test_real_scans_go_from_upload_to_the_queue(shipped: bool, app: AppTest) -> 
     set_(app, "feedback", "label", "benign")
     set_(app, "feedback", "confidence", 3)
     set_(app, "feedback", "urgency", Urgency.SOON)
-    app.button(key=f"send-{shown(app).digest[:16]}").click().run()
+    app.button(key=f"send-{shown(app).widget}").click().run()
     assert not app.exception
     assert f"Saved: your feedback on case {case}" in words(app)
     assert app.get_by_key(key(app, "feedback", "label")).value == "benign"

@@ -46,7 +46,7 @@ def context(app: AppTest, name: str) -> Any:
 
 
 def open_report(app: AppTest) -> AppTest:
-    return open_panel(app, f"report-panel-{shown(app).digest[:16]}")
+    return open_panel(app, f"report-panel-{shown(app).widget}")
 
 
 def html(app: AppTest) -> str:
@@ -61,7 +61,7 @@ def ask(app: AppTest, ending: str) -> bytes:
     """Ask for the report as the page offers it, and return the file the browser saves."""
     item = shown(app)
     name = f"{item.scan.case_number}-report.{ending}"
-    press(app, f"report-{item.digest[:16]}-{name}")
+    press(app, f"report-{item.widget}-{name}")
     (saved,) = [file for file in saved_files(app) if file["name"] == name]
     return base64.b64decode(saved["bytes"])
 
@@ -155,7 +155,7 @@ def test_a_scan_that_was_read_despite_its_quality_says_why(clinician: AppTest) -
     upload(clinician, ("a.png", encode_png(Scan.from_pixels(poor))))
     open_report(clinician)
     assert "Probability" not in text(html(clinician)).replace("No AI", "")
-    form = f"reason-{shown(clinician).digest[:16]}"
+    form = f"reason-{shown(clinician).widget}"
     clinician.get_by_key(f"{form}-choice").set_value("What matters can be seen")
     press(clinician, f"{form}-confirm")
     clinician.run()
