@@ -92,6 +92,12 @@ def point_figures(point: OperatingPoint, positive: str) -> str:
     )
 
 
+def _inside(prediction: Prediction) -> bool:
+    """Tell whether the probability lies in the interval that stands beside it."""
+    interval = prediction.interval
+    return interval is None or interval.low <= prediction.probability <= interval.high
+
+
 def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
     """Say what stands behind a probability: interval, n, prevalence, and what it means elsewhere.
 
@@ -120,7 +126,7 @@ def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
                 to=percent(interval.high),
             )
         )
-        if not interval.low <= prediction.probability <= interval.high:
+        if not _inside(prediction):
             lines.append(_("The probability lies outside this interval: trust the interval more."))
     else:
         lines.append(_("No validation scans stand behind this number: no interval can be given."))
@@ -128,10 +134,12 @@ def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
         study = prediction.prevalence
         elsewhere = percent(shift_prior(prediction.probability, study, ELSEWHERE))
         if interval is not None:
-            bounds = (
-                shift_prior(bound, study, ELSEWHERE) for bound in (interval.low, interval.high)
+            bounds = "–".join(
+                percent(shift_prior(bound, study, ELSEWHERE))
+                for bound in (interval.low, interval.high)
             )
-            elsewhere += " ({}–{})".format(*map(percent, bounds))
+            # A number beside an interval it lies outside of would be taken for the estimate.
+            elsewhere = f"{elsewhere} ({bounds})" if _inside(prediction) else bounds
         lines.append(
             _(
                 "Holds where {study} are {label}, as in the study; where {few} are, "

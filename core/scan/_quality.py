@@ -29,7 +29,7 @@ BLANK = 6.0
 #: image to set these from. Anything more than stray pixels warns, as a Doppler window or a
 #: coloured caliper; from the second on it is no grey picture any more.
 COLOURED_WARN, COLOURED_FAIL = 0.001, 0.3
-#: Pictures in one image that a reading takes for one.
+#: Pictures in one image: a reading takes several for one, and no training image had two.
 _PICTURES = 1
 
 
@@ -264,7 +264,7 @@ def check_quality(scan: Scan) -> QualityReport:
     limits = {
         CheckName.BLANK: Limits(low_fail=BLANK),
         CheckName.COLOUR: Limits(high_warn=COLOURED_WARN, high_fail=COLOURED_FAIL),
-        CheckName.PANELS: Limits(high_warn=_PICTURES),
+        CheckName.PANELS: Limits(high_fail=_PICTURES),
         **fitted_limits(),
     }
     values = {

@@ -67,6 +67,10 @@ def feedback_form(entry: Entry, person: Person) -> None:
     """
     keep_comments(reading_list())
     item = entry.shown
+    if item.drawn not in (None, item.controls):
+        # A control changed in a run of this form alone: nothing is accepted or sent before the
+        # picture shows it.
+        st.rerun()
     title = _("Your feedback · case {case}").format(case=item.scan.case_number)
     named_case(item.scan, f"**{title}**")
     labels = item.prediction.labels if item.prediction else DEFAULT_LABELS
@@ -112,6 +116,9 @@ def feedback_form(entry: Entry, person: Person) -> None:
     ):
         _send(entry, item, person)
     _receipt(entry, item)
+    from core.ui.leaving import guard_reload
+
+    guard_reload(reading_list())
     catch_up(entry)
 
 

@@ -207,6 +207,9 @@ def _offer(which: _Which, loop: Loop, predictor: Predictor, shown: int, key: str
 
 def _start(which: _Which, loop: Loop, predictor: Predictor, frames: list[int]) -> None:
     entry = _session_reads().entry(which)
+    if entry.job is not None:
+        # A second press, on a button the browser had not taken away yet.
+        return
     entry.problem, entry.taken = None, 0
     try:
         entry.job = shared_runner().start(

@@ -49,6 +49,8 @@ class OpenScan:
         Names the next submission, so that sending it twice saves it once.
     shaped
         What the controls made of the map last time, so that it is not computed twice.
+    drawn
+        The controls whose outline was drawn last.
     outline_shown
         Whether mask or outline lay over the image when it was drawn last.
     withdrawn
@@ -77,6 +79,7 @@ class OpenScan:
     sent: str | None = None
     submission_key: str = field(default_factory=lambda: uuid4().hex)
     shaped: LesionResult | HeatRegionResult | None = None
+    drawn: LesionControls | None = None
     outline_shown: bool = True
     withdrawn: int = 0
     form_is_old: bool = False

@@ -9,6 +9,7 @@ from core.text import _, ngettext
 
 #: Characters of the person's own words; with the longest choice before them under 500.
 _OWN_WORDS = 400
+_OTHER = "other"
 _ICONS = {
     Outcome.PASS: ":material/check_circle:",
     Outcome.WARN: ":material/warning:",
@@ -62,7 +63,7 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
     if not report.failed:
         return None
     names = ", ".join(check_name(check.name) for check in report.failed)
-    with st.form(f"{key}-reason", border=True):
+    with st.container(border=True, key=f"{key}-reason"):
         st.markdown(
             f"{_ICONS[Outcome.FAIL]} "
             + _("**This image fails: {names}.** Correct it first if you can.").format(names=names)
@@ -73,35 +74,44 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
                 "reason; it is stored with the case."
             )
         )
-        other = _("Another reason")
-        choices = [
-            _("No better image can be had"),
-            _("What matters can be seen"),
-            _("For teaching or research only"),
-            other,
-        ]
-        chosen = st.pills(_("Reason"), choices, key=f"{key}-choice", wrap=True)
+        choices = {
+            "no better": _("No better image can be had"),
+            "can be seen": _("What matters can be seen"),
+            "teaching": _("For teaching or research only"),
+            _OTHER: _("Another reason"),
+        }
+        chosen = st.pills(
+            _("Reason"),
+            list(choices),
+            format_func=choices.__getitem__,
+            key=f"{key}-choice",
+            wrap=True,
+            persist_state="session",
+        )
         own = st.text_area(
             _("In your own words (no patient names)"),
             max_chars=_OWN_WORDS,
             height=80,
             key=f"{key}-words",
+            # It travels with the next click, and is there again when the scan is.
+            on_change="ignore",
+            persist_state="session",
         )
-        confirmed = st.form_submit_button(
+        confirmed = st.button(
             _("Read it anyway"), icon=":material/play_arrow:", key=f"{key}-confirm"
         )
     if not confirmed:
         return None
     words = " ".join((own or "").split())
-    if chosen is None or (chosen == other and not words):
+    if chosen is None or (chosen == _OTHER and not words):
         st.error(
-            _("Choose a reason, or “{other}” and say which.").format(other=other),
+            _("Choose a reason, or “{other}” and say which.").format(other=choices[_OTHER]),
             icon=":material/edit_note:",
         )
         return None
     if not words:
-        return chosen
-    return words if chosen == other else f"{chosen}: {words}"
+        return choices[chosen]
+    return words if chosen == _OTHER else f"{choices[chosen]}: {words}"
 
 
 def _finding(check: Check) -> str:

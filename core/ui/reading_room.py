@@ -68,6 +68,7 @@ def reading_room(entry: Entry, person: Person) -> None:
             shape_controls(item)
     if result is not None and item.prediction is not None:
         show_results(item, item.prediction, result, layers)
+    item.drawn = item.controls
     catch_up(entry)
 
 
@@ -163,9 +164,7 @@ def _correct(entry: Entry, item: OpenScan) -> None:
     except ScanError as error:
         st.error(str(error), icon=":material/error:")
         return
-    corrected = correction_tools(
-        item.scan, untouched, item.quality, key=f"correct-{item.widget}"
-    )
+    corrected = correction_tools(item.scan, untouched, item.quality, key=f"correct-{item.widget}")
     if corrected is not None and corrected.digest != item.digest:
         entry.bring(corrected)
         st.rerun()

@@ -20,9 +20,13 @@ _PAGES = (
 _WELCOME = "pages/start/welcome.py"
 #: A chosen button has a tinted ground and a frame; letters in the same blue would be too faint to
 #: read in the dark, and a lighter blue would be too light under the white letters of other buttons.
+#: Wide margins would be taken from the picture.
 _STYLE = """<style>
 .stApp .stButtonGroup button[data-selected="true"],
 .stApp .stSlider [data-testid="stSliderThumbValue"] { color: inherit; }
+@media (min-width: 1000px) {
+  .stApp .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
+}
 </style>"""
 
 
@@ -100,5 +104,14 @@ def _sidebar(person: Person | None) -> None:
     if person is not None:
         st.caption(_("Signed in as {name}").format(name=role_name(person.role)))
         if st.button(_("Change role"), icon=":material/logout:", width="stretch", key="sign-out"):
-            session.sign_out()
-            st.rerun()
+            _change_role()
+
+
+def _change_role() -> None:
+    if "reading-list" not in st.session_state:
+        session.sign_out()
+        st.rerun()
+    from core.ui.leaving import change_role
+    from core.ui.reading_list import reading_list
+
+    change_role(reading_list())

@@ -61,7 +61,8 @@ export class Pane {
     const { text, beside } = data;
     const mine = this.kind === "beside" ? beside : data;
     setHref(this.image, this.pictureOf(data), mine);
-    const names = { untouched: text.untouched, overlay: data.caption || text.overlay };
+    const windowed = data.deep && this.viewer.deep.spec && !this.viewer.deep.asRead;
+    const names = { untouched: windowed ? text.windowed : text.untouched, overlay: data.caption || text.overlay };
     this.caption.textContent = names[this.kind] ??
       `${beside.caption} · ${this.viewer.linkedByMm ? text.linkedMm : text.linked}`;
     this.caption.style.display = both || !this.overlay || data.caption ? "" : "none";

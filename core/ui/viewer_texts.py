@@ -42,6 +42,7 @@ def texts() -> dict[str, Any]:
         "undo": _("Remove the last region"),
         "clear": _("Remove all regions"),
         "untouched": _("Untouched"),
+        "windowed": _("Untouched, through your window"),
         "overlay": _("Overlay"),
         "linked": _("zoom linked by the share of the image"),
         "linkedMm": _("zoom linked by millimetres"),

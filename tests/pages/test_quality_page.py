@@ -22,6 +22,7 @@ from page_tools import (
 )
 from streamlit.testing.v1 import AppTest
 
+from core.review import Verdict
 from core.scan import LesionSpec, PhantomSpec, Scan, encode_png, make_phantom
 from core.ui.open_scan import Entry
 
@@ -57,8 +58,8 @@ def entry(app: AppTest) -> Entry:
 
 
 def correct(app: AppTest, what: str) -> AppTest:
-    digest = shown(app).widget
-    return press(app, f"correct-{digest}-{digest}-{what}")
+    item = shown(app)
+    return press(app, f"correct-{item.widget}-{item.digest[:16]}-{what}")
 
 
 def give_reason(app: AppTest, choice: str = "What matters can be seen", own: str = "") -> AppTest:
@@ -229,14 +230,16 @@ def test_contrast_is_stored_with_its_figures(good: AppTest) -> None:
     assert "black at 10, white at 200" in words(good)
 
 
-def test_what_was_entered_on_the_untouched_image_is_not_on_its_copy(good: AppTest) -> None:
-    set_(good, "feedback", "comment", "about the image as it came")
+def test_a_copy_keeps_the_doctors_words_and_asks_anew_about_the_ai(good: AppTest) -> None:
+    set_(good, "feedback", "comment", "about this lesion")
+    set_(good, "feedback", "verdict", Verdict.ACCEPT)
     first = shown(good)
     correct(good, "right")
-    assert shown(good).drafts.get("comment", "") == ""
+    assert shown(good).drafts["comment"] == "about this lesion"
+    assert shown(good).drafts.get("verdict") is None
     correct(good, "untouched")
     assert shown(good) is first
-    assert first.drafts["comment"] == "about the image as it came"
+    assert first.drafts["verdict"] is Verdict.ACCEPT
 
 
 @pytest.fixture

@@ -256,8 +256,8 @@ def test_a_stored_report_comes_back_whole() -> None:
     report = check(doubled(phantom(), 12))
     again = QualityReport.from_dict(json.loads(json.dumps(report.to_dict())))
     assert again == report
-    assert again.outcome is Outcome.WARN
-    assert [c.name for c in again.warned] == [CheckName.PANELS]
+    assert again.outcome is Outcome.FAIL
+    assert [c.name for c in again.failed] == [CheckName.PANELS]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,14 @@ def test_a_probability_outside_its_interval_says_so_and_no_other_does(
     assert ("lies outside this interval" in said) is outside
 
 
+def test_a_number_outside_its_interval_is_not_shown_as_the_middle_of_it_where_few_are_ill() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, probability=0.98), scan)
+    # .21 and .57 at 30 % are .0316 and .1400 where 5 % are; .98 would be .86, far outside.
+    assert "where 5% are, the same image means **3%–14%**." in said
+    assert "86%" not in said
+
+
 def test_an_answer_that_was_not_flagged_never_reads_as_all_clear() -> None:
     scan = phantom()
     said = shown(prediction(scan, flagged=False, answer="benign", probability=0.3), scan)

@@ -167,7 +167,7 @@ def test_another_reason_must_be_said() -> None:
 
 def test_a_reason_that_was_chosen_is_handed_on_once() -> None:
     app = page(_reason_page, report=failing())
-    app.get("button_group")[0].set_value("No better image can be had")
+    app.get("button_group")[0].set_value("no better")
     press(app, "confirm")
     assert app.session_state["reasons"] == ["No better image can be had"]
     app.run()

@@ -14,7 +14,7 @@ from made_results import phantom, prediction
 
 from core.errors import CorruptFile, OverreadError, PredictionFailed
 from core.model import BatchRead
-from core.scan import Depth, Loop, Scan, Window, encode_png, flip
+from core.scan import Depth, Loop, Scan, Window, contrast, encode_png, flip
 from core.settings import Settings, load_settings
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.reading_list import ReadingList, read_all, take_in
@@ -351,3 +351,31 @@ def test_deep_images_that_look_alike_through_their_windows_are_two() -> None:
         source = str(array[0, 0]) * 16
         reading.add(Scan.from_pixels(pixels, depth=depth, source_digest=source))
     assert len(reading.entries) == 2
+
+
+def test_a_still_and_a_loop_that_look_alike_do_not_share_a_form() -> None:
+    first, second = large(1), large(2)
+    reading = ReadingList()
+    still = reading.add(first)
+    loop = reading.add(loop_of([first, second], "a" * 64))
+    assert still.shown.digest == loop.shown.digest
+    assert still.shown.widget != loop.shown.widget
+    corrected = flip(first, "horizontal")
+    still.bring(corrected)
+    other = reading.add(Scan.from_pixels(corrected.pixels, spacing=corrected.spacing))
+    assert still.shown.digest == other.shown.digest
+    assert still.shown.widget != other.shown.widget
+
+
+def test_a_corrected_copy_keeps_what_the_doctor_said_and_not_what_lay_on_other_pixels() -> None:
+    entry = Entry.of(large(1))
+    entry.shown.drafts = {"label": "benign", "comment": "seen", "outline": True, "verdict": "x"}
+    entry.shown.regions.append(((1, 1), (20, 1), (20, 20)))
+    untouched = entry.shown
+    entry.bring(flip(untouched.scan, "horizontal"))
+    assert entry.shown.drafts == {"label": "benign", "comment": "seen"}
+    assert entry.shown.regions == []
+    entry.bring(untouched.scan)
+    entry.bring(contrast(untouched.scan, 10, 240))
+    assert entry.shown.regions == untouched.regions
+    assert entry.shown.regions is not untouched.regions

@@ -152,12 +152,15 @@ def test_a_loop_that_cannot_be_is_refused(count: int, frame: int, url: str) -> N
         LoopView(url, count, frame)
 
 
-def test_one_spacing_is_never_sent_beside_areas_with_their_own() -> None:
+def test_beside_areas_only_the_scale_that_all_of_them_share_is_looked_at_by() -> None:
     areas = (Region(0, 0, 30, 100, (0.1, 0.2)),)
     assert figure(spacing=(0.1, 0.1)).data["spacing"] == [0.1, 0.1]
     data = figure(spacing=(0.1, 0.1), areas=areas).data
-    assert data["spacing"] is None
+    assert data["spacing"] == [0.1, 0.2]
     assert data["areas"][0]["spacing"] == [0.1, 0.2]
+    assert data["scaleNote"] == "in the calibrated area"
+    two = (*areas, Region(30, 0, 60, 100, (0.5, 0.5)))
+    assert figure(areas=two).data["spacing"] is None
     assert figure(beside=Beside(URL, 5, 5, "x")).data["beside"]["spacing"] is None
 
 
