@@ -40,6 +40,7 @@ class _Worker:
             cwd=ROOT,
         )
         self.fresh = True
+        self.stopped = False
 
     @property
     def pid(self) -> int:
@@ -48,7 +49,7 @@ class _Worker:
 
     def ask(self, header: dict[str, Any], frame: bytes) -> tuple[dict[str, Any], bytes]:
         """Let it decode one frame; raise OSError or EOFError where it ended."""
-        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog = threading.Timer(PATIENCE, self._stop)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -58,6 +59,10 @@ class _Worker:
             watchdog.cancel()
         self.fresh = False
         return answer
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self._process.kill()
 
     def close(self) -> None:
         """End it."""
@@ -115,7 +120,7 @@ class DecoderPool:
             try:
                 answer = worker.ask(header, frame)
             except (OSError, EOFError, ValueError):
-                known_good = not worker.fresh
+                known_good = not worker.fresh and not worker.stopped
                 worker.close()
                 if known_good and header.get("again") is None:
                     # It may have ended while it waited: the frame gets one process of its own.

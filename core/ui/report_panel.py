@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -67,27 +69,54 @@ def report_downloads(make: Callable[[], ReportInput], case_number: str, *, key: 
             ),
         ]
         with st.container(horizontal=True, gap="small", key=f"{key}-files"):
-            asked = [offer for offer in offers if _asked(offer, key)]
+            for title, name, _mime, _make in offers:
+                # A plain button, for it runs the page and takes along what was typed before.
+                st.button(
+                    title,
+                    key=f"{key}-{name}",
+                    icon=":material/download:",
+                    on_click=_ask,
+                    args=(key, name),
+                )
         _language_note()
-        for offer in asked:
+        for offer in offers:
             _save(offer, key)
 
 
-def _asked(offer: _Offer, key: str) -> bool:
-    # A plain button, for it runs the page and takes along what was typed a moment ago.
-    title, name = offer[:2]
-    return st.button(title, key=f"{key}-{name}", icon=":material/download:")
+@dataclass(slots=True)
+class _Asked:
+    """A file that was asked for: made once, and handed over until the browser must have it."""
+
+    name: str
+    identity: str = field(default_factory=lambda: uuid4().hex)
+    data: bytes | None = None
+    runs_left: int = 3
+
+
+def _ask(key: str, name: str) -> None:
+    # Noted before the page runs: whatever cuts that run short, the next one makes the file.
+    st.session_state[f"{key}-asked"] = _Asked(name)
 
 
 def _save(offer: _Offer, key: str) -> None:
     title, name, mime, make = offer
-    try:
-        with st.spinner(title):
-            data = make()
-    except OverreadError as error:
-        st.error(str(error), icon=":material/error:")
+    asked = st.session_state.get(f"{key}-asked")
+    if not isinstance(asked, _Asked) or asked.name != name or asked.runs_left == 0:
         return
-    save_file(data, name, mime, key=f"{key}-saved-{name}")
+    if asked.data is None:
+        try:
+            with st.spinner(title):
+                asked.data = make()
+        except OverreadError as error:
+            del st.session_state[f"{key}-asked"]
+            st.error(str(error), icon=":material/error:")
+            return
+    # A run can be taken back before the browser has seen it, so it is handed over again; the
+    # browser knows by the identity what it has saved.
+    asked.runs_left -= 1
+    save_file(asked.data, name, mime, asked.identity, key=f"{key}-saved-{name}")
+    if asked.runs_left == 0:
+        asked.data = None
 
 
 def batch_downloads(

@@ -8,12 +8,12 @@ file that is made in that run is handed to the browser here.
 from __future__ import annotations
 
 import base64
-from uuid import uuid4
 
 import streamlit as st
 
 _SCRIPT = """
-const saved = new Set();
+// Of the window and not of this module, which is loaded anew where the component is mounted anew.
+const saved = (window.overreadSaved ??= new Set());
 export default function (component) {
   const { id, name, mime, bytes } = component.data;
   // Drawn again it is still the same file, which the person has already.
@@ -34,7 +34,7 @@ export default function (component) {
 _COMPONENT = st.components.v2.component("overread_saved_file", js=_SCRIPT)
 
 
-def save_file(data: bytes, name: str, mime: str, *, key: str) -> None:
+def save_file(data: bytes, name: str, mime: str, identity: str, *, key: str) -> None:
     """Let the browser save a file now.
 
     Parameters
@@ -45,13 +45,15 @@ def save_file(data: bytes, name: str, mime: str, *, key: str) -> None:
         What it is called; never what a person called their own file.
     mime
         Its type.
+    identity
+        Of this request: a file that is handed over again under it is not saved again.
     key
-        Unique on the page. Call this only in the run in which the file was asked for.
+        Unique on the page.
     """
     _COMPONENT(
         key=key,
         data={
-            "id": uuid4().hex,
+            "id": identity,
             "name": name,
             "mime": mime,
             "bytes": base64.b64encode(data).decode("ascii"),

@@ -30,12 +30,16 @@ if entry is None:
     st.stop()
 
 top = st.container()
-let_the_model_read(reading)
+# In places of their own: what comes and goes must not move the form below, which the browser would
+# show twice for a moment.
+with st.container():
+    let_the_model_read(reading)
 with top:
     # Drawn when the image on screen has been read: the strip says where each scan stands.
     intake.strip(reading)
     intake.refusals(reading)
-seen_before_line(entry, person)
+with st.container():
+    seen_before_line(entry, person)
 forget_panels(entry)
 reading_room(entry, person)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):

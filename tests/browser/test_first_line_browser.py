@@ -290,6 +290,7 @@ def test_the_page_can_be_read_in_a_dark_room_and_at_a_bright_desk(
     for scheme in ("dark", "light"):
         page = visit(shared, color_scheme=scheme).page
         read_a_scan(page, phantom(15))
+        page.get_by_role("textbox", name="Comment").wait_for()
         texts = page.evaluate(TEXT_COLOURS)
         said = " ".join(text["text"] for text in texts)
         for words in ("AI result · case", "not a medical device", "Comment", "Send feedback"):

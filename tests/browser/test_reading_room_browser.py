@@ -230,6 +230,7 @@ def test_a_folder_and_an_archive_come_in_whole(visit: Visit, tmp_path: Path) -> 
     (folder / "IM2").write_bytes(make_dicom(grey(71)))
     (tmp_path / "exam" / "notes.txt").write_text("nothing to see")
     page.get_by_text("A whole folder").click()
+    page.locator("input[type=file][webkitdirectory]").first.wait_for(state="attached")
     idle(page)
     put(page, tmp_path / "exam")
     answered(page)

@@ -91,8 +91,6 @@ def test_a_decoder_that_never_ends_is_stopped(
     os.kill(worker.pid, signal.SIGSTOP)
     monkeypatch.setattr(_decoder_process, "PATIENCE", 0.5)
     start = time.monotonic()
-    # The first process is stopped by the watchdog; the frame is tried once more in another one,
-    # which needs longer than that to start.
     with pytest.raises(CorruptFile):
         decoded(pool)
     assert time.monotonic() - start < 20
