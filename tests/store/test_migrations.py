@@ -157,9 +157,9 @@ def test_two_processes_that_start_at_once_both_find_a_migrated_database(empty_se
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, "")
+    # All of them are heard out first: one that failed must not leave the others running.
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert ended == [("", 0)] * len(processes)
     store = Store.open(empty_settings)
     assert differences(store) == []
     store.close()
