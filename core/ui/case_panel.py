@@ -21,11 +21,15 @@ from core.ui.shaping import outline_of
 @st.fragment
 def case_panel(entry: Entry, person: Person) -> None:
     """Show the form of the case, with what the measured lesion suggests beside it."""
+    key = f"case-{entry.key[:16]}"
+    # Set and not passed as ``expanded``: that is part of the panel's identity, and a panel that
+    # becomes another one takes along the field that somebody is typing in.
+    if key not in st.session_state:
+        st.session_state[key] = has_context(entry.context)
     panel = st.expander(
         _("Case: patient, place, history, BI-RADS"),
         icon=":material/clinical_notes:",
-        expanded=has_context(entry.context),
-        key=f"case-{entry.key[:16]}",
+        key=key,
         on_change="rerun",
     )
     item = entry.shown

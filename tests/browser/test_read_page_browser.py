@@ -100,9 +100,8 @@ def test_the_report_says_what_stands_in_the_fields_when_it_is_clicked(
     assert case in made
     assert "FIRST-WORDS" in made
     idle(page)
+    # One after the other without a pause: the first letters of a case draw the panel anew.
     field(page, PSEUDONYM).fill("P-77")
-    # The field tells every letter; nobody types the next one before it has.
-    idle(page)
     field(page, "History").fill("OPERATED-ON")
     made = report(page)
     assert "P-77" in made
@@ -110,7 +109,6 @@ def test_the_report_says_what_stands_in_the_fields_when_it_is_clicked(
     # Corrected and left with another field; then clicked at once.
     idle(page)
     field(page, PSEUDONYM).fill("P-78")
-    idle(page)
     field(page, "Comment").fill("SECOND-WORDS")
     made = report(page)
     assert "P-78" in made
@@ -148,7 +146,8 @@ def test_the_earlier_scans_are_those_of_the_pseudonym_in_the_field(
     page.get_by_text("There are no earlier scans under this pseudonym.").wait_for()
     # The picture stands in another part of the page, which is drawn a moment later.
     page.get_by_text(f"Earlier scan · case {earlier}").first.wait_for(state="detached")
-    assert page.get_by_role("button", name=re.compile(earlier)).count() == 0
+    named = page.get_by_role("button", name=re.compile(earlier))
+    until(page, lambda: named.count() == 0, "taking away what names the other patient's scan")
     assert field(page, PSEUDONYM).input_value() == "PAT-19"
 
 
