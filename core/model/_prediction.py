@@ -72,13 +72,23 @@ class Prediction:
     network_lesion: NDArray[np.float32] | None = field(repr=False)
     geometry: Geometry = field(repr=False)
 
-    def heat(self) -> NDArray[np.float32]:
+    def heat(self, longest: int | None = None) -> NDArray[np.float32]:
         """Return the Grad-CAM at the size of the scan.
 
+        Parameters
+        ----------
+        longest
+            Longer side in pixels at the most: heat is far coarser than a large scan, and a
+            smaller map says the same. The scan's own size if left out.
+
+        Returns
+        -------
         ``(H, W)`` float32, 0..1, its own maximum 1, or all 0 where nothing speaks for the class.
         Made anew on each call, so keeping a prediction is cheap; read-only.
         """
-        values = np.clip(self.geometry.to_image(self.network_heat), 0, None)
+        place = self.geometry if longest is None else self.geometry.reduced(longest)
+        values = place.to_image(self.network_heat)
+        np.clip(values, 0, None, out=values)
         peak = float(values.max())
         return _sealed(values / np.float32(peak) if peak > 0 else values)
 

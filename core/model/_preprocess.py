@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import cv2
@@ -88,6 +88,12 @@ class Geometry:
     left: int
     content_height: int
     content_width: int
+
+    def reduced(self, longest: int) -> Geometry:
+        """Return the geometry of the same image at most ``longest`` pixels on its longer side."""
+        scale = min(1.0, longest / max(self.height, self.width))
+        height, width = (max(1, round(side * scale)) for side in (self.height, self.width))
+        return replace(self, height=height, width=width)
 
     def to_image(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Bring a map of the network back to the image.

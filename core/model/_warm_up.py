@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Literal
@@ -32,8 +33,9 @@ class WarmUp:
     Loading runs the model once, so the first scan finds it compiled and its memory touched.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, loaded: Callable[[], None] | None = None) -> None:
         self._settings = settings
+        self._loaded = loaded
         self._changed = Condition()
         self._status = WarmUpStatus("waiting")
         self._predictor: Predictor | None = None
@@ -77,6 +79,8 @@ class WarmUp:
             predictor = Predictor.load(self._settings.task, settings=self._settings)
             with self._changed:
                 self._predictor = predictor
+            if self._loaded is not None:
+                self._loaded()
             self._report(WarmUpStatus("ready"))
         except ModelError as error:
             self._fail(error)
@@ -100,8 +104,16 @@ class WarmUp:
             self._changed.notify_all()
 
 
-def warm_up(settings: Settings) -> WarmUp:
-    """Import TensorFlow, load the task's model and run it once, in the background."""
-    warming = WarmUp(settings)
+def warm_up(settings: Settings, loaded: Callable[[], None] | None = None) -> WarmUp:
+    """Import TensorFlow, load the task's model and run it once, in the background.
+
+    Parameters
+    ----------
+    settings
+        Name the task and where its bundles lie.
+    loaded
+        Called on the thread that loads, once the model can be used and before it says so.
+    """
+    warming = WarmUp(settings, loaded)
     warming.start()
     return warming

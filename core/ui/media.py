@@ -115,7 +115,16 @@ def base_path() -> str:
 
 def viewer_script_path() -> str:
     """Return the address of the viewer's script; it changes whenever a part of it does."""
-    return f"{base_path()}{PREFIX}/viewer/{_viewer_scripts()[1]}/viewer.js"
+    return _viewer_path("viewer.js")
+
+
+def viewer_script_paths() -> list[str]:
+    """Return the addresses of all the viewer's scripts, which one imports from the other."""
+    return [_viewer_path(name) for name in _viewer_scripts()[0]]
+
+
+def _viewer_path(name: str) -> str:
+    return f"{base_path()}{PREFIX}/viewer/{_viewer_scripts()[1]}/{name}"
 
 
 @cache

@@ -16,6 +16,8 @@ from core.scan import Loop, Outcome, QualityReport, Scan, Window, check_quality
 
 #: Frames without any work on them that an entry keeps, so that going back is quick.
 _KEPT_FRAMES = 24
+#: Longest side in pixels of a heatmap as it is sent: it is far coarser than the image under it.
+DRAWN_HEAT = 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +90,7 @@ class OpenScan:
     reported_on: object = None
     _map: NDArray[np.float32] | None = None
     _heat: NDArray[np.float32] | None = None
+    _small_heat: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, scan: Scan, file: str = "") -> OpenScan:
@@ -147,9 +150,15 @@ class OpenScan:
             self._heat = self.prediction.heat()
         return self._heat
 
+    def small_heat(self) -> NDArray[np.float32] | None:
+        """Return the heat as it is drawn, at most ``DRAWN_HEAT`` pixels long; once, as above."""
+        if self._small_heat is None and self.prediction is not None:
+            self._small_heat = self.prediction.heat(DRAWN_HEAT)
+        return self._small_heat
+
     def release(self) -> None:
         """Let go of what can be computed again; a long list would fill the memory with it."""
-        self._map = self._heat = None
+        self._map = self._heat = self._small_heat = None
         self.shaped = None
 
     @property

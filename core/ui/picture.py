@@ -21,9 +21,9 @@ from core.ui.figure_parts import Beside, Deep, LoopView, Preset
 from core.ui.open_scan import OpenScan
 from core.ui.viewer_events import ViewerEvents
 
-#: Longest side in pixels of a heatmap as it is sent, of the picture that stands in for a deep
-#: image until its values are there, and of a deep image beside another one.
-_HEAT, _PREVIEW, _BESIDE = 1024, 768, 2048
+#: Longest side in pixels of the picture that stands in for a deep image until its values are
+#: there, and of a deep image beside another one.
+_PREVIEW, _BESIDE = 768, 2048
 
 Ring = NDArray[np.int32]
 Points = tuple[tuple[int, int], ...]
@@ -53,9 +53,10 @@ def scan_figure(
     """
     scan, prediction = item.scan, item.prediction
     heat = None
-    if layers.heat and prediction is not None and prediction.heat_available:
+    drawn = item.small_heat() if layers.heat else None
+    if drawn is not None and prediction is not None and prediction.heat_available:
         identity = f"heat:{item.digest}:{prediction.bundle_digest}:{prediction.heat_class}"
-        heat = media.publish(identity, lambda: heat_png(_coarse(prediction.heat())))
+        heat = media.publish(identity, lambda: heat_png(drawn))
     deep = deep_of(scan, window)
     frames = None
     # A frame that was corrected is no longer the one that plays.
@@ -188,15 +189,6 @@ def beside_of(scan: Scan, caption: str) -> Beside:
     if small:
         caption = _("{caption} (shown smaller)").format(caption=caption)
     return Beside(url, scan.width, scan.height, caption, one_spacing(scan.regions, scan.spacing))
-
-
-def _coarse(heat: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return heat at no more than it takes: it is far coarser than the image it lies over."""
-    most = max(heat.shape)
-    if most <= _HEAT:
-        return heat
-    size = [max(1, round(side * _HEAT / most)) for side in heat.shape[::-1]]
-    return np.asarray(cv2.resize(heat, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def outlines(result: LesionResult | HeatRegionResult | None) -> list[Outline]:

@@ -5,6 +5,7 @@ One fragment: a slider move runs only this, and never the model.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -176,19 +177,23 @@ def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8])
         "Heat (Grad-CAM, Inferno scale: dark is little, bright is much): what spoke for “{label}”, "
         "coarse to about 1/{cells} of the image. A check to challenge, not proof."
     ).format(label=class_name(prediction.heat_class), cells=min(prediction.network_heat.shape))
-    heat = item.heat()
+    # As it is drawn: of a large scan a smaller map, which says the same of where the heat lies.
+    heat = item.small_heat()
     total = 0.0 if heat is None else float(heat.sum())
     if heat is None or total <= 0:
         return about + " " + _("Nothing spoke for it: the map is empty.")
-    inside = mask > 0
-    if not prediction.has_lesion_map or not inside.any():
+    if not prediction.has_lesion_map or not mask.any():
         return about
-    peak = bool(inside.flat[int(heat.argmax())])
+    inside = mask
+    if inside.shape != heat.shape:
+        inside = cv2.resize(mask, heat.shape[::-1], interpolation=cv2.INTER_AREA)
+    covered = inside.astype(np.float32) / 255
+    peak = bool(covered.flat[int(heat.argmax())] >= 0.5)
     return (
         about
         + " "
         + _("{share} of it lies inside the outline; its peak does: {peak}.").format(
-            share=percent(float(heat[inside].sum()) / total), peak=_("yes") if peak else _("no")
+            share=percent(float((heat * covered).sum()) / total), peak=_("yes") if peak else _("no")
         )
     )
 

@@ -8,6 +8,7 @@ whichever way it was started.
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 
@@ -52,7 +53,17 @@ def store() -> Store:
 @st.cache_resource(show_spinner=False)
 def model() -> WarmUp:
     """Return the handle on the model that loads in the background."""
-    return warm_up(settings())
+    return warm_up(settings(), set_aside_what_stays)
+
+
+def set_aside_what_stays() -> None:
+    """Take what is loaded for good, TensorFlow above all, out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run of a page. Looking through the millions of objects
+    of TensorFlow takes a quarter of a second each time, in which no other session's page answers.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 #: Importing TensorFlow holds Python's lock; a browser that waits gets its first page before that.

@@ -9,6 +9,7 @@ from core.ui.case_panel import case_panel
 from core.ui.case_report import report_panel
 from core.ui.feedback_form import feedback_form, forget_panels
 from core.ui.list_summary import list_summary
+from core.ui.preload import preload_read_page
 from core.ui.reading import let_the_model_read
 from core.ui.reading_list import reading_list
 from core.ui.reading_room import reading_room
@@ -26,6 +27,7 @@ if entry is None:
         )
     )
     intake.refusals(reading)
+    preload_read_page()
     intake.add_scans(reading)
     st.stop()
 

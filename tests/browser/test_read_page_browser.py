@@ -17,6 +17,7 @@ from first_line_kit import (
     picture,
     read_a_scan,
     receipt,
+    sign_in,
     until,
     upload,
     wait_for_answer,
@@ -182,3 +183,12 @@ def test_a_scan_opened_on_an_emptied_list_shows_every_control_as_it_counts(
     until(
         page, lambda: "unconfirmed" not in page.locator("figcaption").last.inner_text(), "saying so"
     )
+
+
+def test_the_viewer_is_in_the_browser_before_a_scan_is(visit: Callable[[], Any]) -> None:
+    page = visit()
+    fetched: list[str] = []
+    page.on("requestfinished", lambda request: fetched.append(request.url))
+    sign_in(page, "Clinician")
+    for script in ("/viewer_pane.js", "/static/js/Slider."):
+        until(page, lambda part=script: any(part in url for url in fetched), f"fetching {script}")

@@ -169,10 +169,14 @@ def test_a_deep_loop_plays_in_8_bits_and_says_so(open_page: Open, server: str) -
     watched = show(open_page, server, "deep-loop")
     page = watched.page
     until(page, lambda: "W 4096 L 2048" in page.locator(".state").inner_text())
+    begun_at = at(page).split()[1]
     page.get_by_role("button", name="Play").click()
     until(page, lambda: "Frames play in 8 bits at W 4096 L 2048" in notes(page))
     assert page.get_by_role("button", name="Window and level by dragging").is_disabled()
     page.get_by_role("button", name="Pause").click()
+    if at(page).split()[1] == begun_at:
+        # Stopped where it began, after a round: nothing to tell. The next frame is as good.
+        pane(page).press(".")
     until(page, lambda: len(said(page, "Frames")) == 1)
     (frame,) = said(page, "Frames")
     until(page, lambda: notes(page) == "")
