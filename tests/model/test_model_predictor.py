@@ -145,6 +145,19 @@ def test_maps_have_the_size_of_the_scan(predictor: Predictor, shape: tuple[int, 
     assert heat.max() == 1 or not heat.any()
 
 
+def test_heat_made_smaller_lies_where_the_whole_heat_does(predictor: Predictor) -> None:
+    read = predictor.read(bundle_factory.scan(600, 400, seed=5))
+    whole, small = read.heat(), read.heat(150)
+    assert whole.shape == (600, 400)
+    assert small.shape == (150, 100)
+    assert small.max() == 1
+    assert not small.flags.writeable
+    blocks = whole.reshape(150, 4, 100, 4).mean(axis=(1, 3))
+    assert np.abs(small - blocks).max() < 0.03
+    # Never enlarged: heat of a small scan is what it is.
+    assert np.array_equal(read.heat(5000), whole)
+
+
 def test_the_interval_is_that_of_validation_scans_that_scored_alike(predictor: Predictor) -> None:
     read = predictor.read(bundle_factory.scan(seed=6))
     reference = predictor.bundle.reference

@@ -183,15 +183,3 @@ def test_a_corrected_frame_no_longer_plays(shelf: Published) -> None:
     )
     figure = shown(cropped)
     assert figure.data["loop"] is None
-
-
-def test_heat_is_sent_no_larger_than_it_takes() -> None:
-    rng = np.random.default_rng(1)
-    small = rng.random((300, 400)).astype(np.float32)
-    assert picture._coarse(small) is small
-    large = np.zeros((3000, 4000), np.float32)
-    large[:1500] = 0.5
-    coarse = picture._coarse(large)
-    assert coarse.shape == (768, 1024)
-    assert coarse[:380].min() == pytest.approx(0.5)
-    assert coarse[390:].max() == 0
