@@ -1,7 +1,9 @@
 """From labelled scans to a model bundle: datasets, the network, training and evaluation."""
 
-from core.learning.dataset import Arrays, Row, load_arrays, read_folder
+from core.learning.dataset import Arrays, load_arrays
 from core.learning.evaluation import Scored, figures, score
+from core.learning.forms import read_dataset
+from core.learning.rows import Row
 from core.learning.training import TrainingConfig, train
 
 __all__ = [
@@ -11,7 +13,7 @@ __all__ = [
     "TrainingConfig",
     "figures",
     "load_arrays",
-    "read_folder",
+    "read_dataset",
     "score",
     "train",
 ]

@@ -17,8 +17,10 @@ import numpy as np
 from core.errors import DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
-from core.learning.dataset import Row, fingerprint, hold_out, load_arrays, load_grey, read_folder
+from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
+from core.learning.forms import VAL_SHARE, read_dataset, rows_of_split
+from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
 from core.learning.training import TrainingConfig, train
 from core.model import (
     Card,
@@ -46,14 +48,31 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _rows(folders: Sequence[Path], labels: Sequence[str]) -> list[Row]:
-    return [row for folder in folders for row in read_folder(folder, labels)]
+def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
+    """Read all datasets; what has no rows to watch keeps some of its training rows for that."""
+    rows = [row for path in args.data for row in read_dataset(path, labels, names=args.label_names)]
+    if any(row.split == "val" for row in rows):
+        return rows
+    training = [row for row in rows if row.split == "train"]
+    others = [row for row in rows if row.split != "train"]
+    # Another seed than that of the rows kept aside for calibration, which would be the same ones.
+    return held_out(training, VAL_SHARE, args.seed + 1, "val") + others
+
+
+def _add_label_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--label-names",
+        nargs="+",
+        metavar="NAME",
+        help=_("what the numbers in an .npz stand for, from 0"),
+    )
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``train`` takes."""
     defaults = TrainingConfig()
-    parser.add_argument("data", nargs="+", type=Path, help=_("dataset folders with manifest.csv"))
+    parser.add_argument("data", nargs="+", type=Path, help=_("datasets: folders or .npz files"))
+    _add_label_names(parser)
     parser.add_argument("--out", type=Path, required=True, help=_("folder of the run"))
     parser.add_argument("--task", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", default="1.0", help=_("version of the bundle"))
@@ -92,7 +111,7 @@ def run_train(args: argparse.Namespace) -> int:
     config = TrainingConfig(epochs=args.epochs, size=args.size, seed=args.seed)
     # What the card would refuse is said now, and not after hours of training.
     _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),))
-    rows = _rows(args.data, config.labels)
+    rows = _rows(args, config.labels)
     training = [row for row in rows if row.split == "train"]
     watched = [row for row in rows if row.split == "val"]
     fit, held = hold_out(training, _CALIBRATION_SHARE, config.seed)
@@ -238,7 +257,8 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate`` takes."""
     parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", help=_("version; the newest if left out"))
-    parser.add_argument("--data", type=Path, required=True, help=_("dataset folder"))
+    parser.add_argument("--data", type=Path, required=True, help=_("dataset: folder or .npz"))
+    _add_label_names(parser)
     parser.add_argument("--split", help=_("only rows of this split"))
     parser.add_argument("--out", type=Path, help=_("folder for report.json"))
     parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
@@ -254,11 +274,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """
     predictor = Predictor.load(args.model, args.version, settings=load_settings())
     card = predictor.bundle.card
-    rows = read_folder(args.data, card.labels)
-    if args.split:
-        rows = [row for row in rows if row.split == args.split]
-    if not rows:
-        raise DatasetError(_("The dataset folder has no rows of this split."))
+    rows = rows_of_split(read_dataset(args.data, card.labels, names=args.label_names), args.split)
     report = figures(score(rows, predictor, card.labels, card.positive))
     if args.out:
         try:

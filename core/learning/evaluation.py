@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError, ScanError
-from core.learning.dataset import Row, image_bytes, load_grey
+from core.learning.rows import Row, load_mask, load_scan
 from core.model import Reader
-from core.scan import read_scan
 
 _RESAMPLES = 1000
 
@@ -96,8 +95,8 @@ def score(
 
 
 def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str) -> dict[str, Any]:
-    scan = read_scan(image_bytes(row))
-    lesion = load_grey(row)[1] > 127
+    scan = load_scan(row)
+    lesion = load_mask(row, scan.height, scan.width) > 127
     prediction = reader.read(scan)
     probabilities = prediction.probabilities
     others = max((name for name in labels if name != positive), key=probabilities.__getitem__)

@@ -114,7 +114,12 @@ def check_classes(rows: Sequence[Row], labels: Sequence[str]) -> None:
     """
     counts = Counter(row.label for row in rows)
     if any(not counts[label] for label in labels):
-        raise DatasetError(_("A label has no training image; add some or leave the label out."))
+        raise no_image_of_a_label()
+
+
+def no_image_of_a_label() -> DatasetError:
+    """Return the error that a label has no image to learn from."""
+    return DatasetError(_("A label has no training image; add some or leave the label out."))
 
 
 def _from_manifest(folder: Path, labels: Sequence[str] | None) -> list[Row]:

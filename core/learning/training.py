@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DatasetError, LearningError
+from core.errors import LearningError
 from core.learning.architectures import CLASS_LOGITS, LESION, lesion_net
 from core.learning.augment import augment, standardise
 from core.learning.dataset import Arrays
+from core.learning.forms import no_image_of_a_label
 from core.text import _
 
 
@@ -140,7 +141,7 @@ def train(
     keras.utils.set_random_seed(config.seed)
     counts = np.bincount(arrays.labels, minlength=len(config.labels))
     if counts.min() == 0:
-        raise DatasetError(_("A label has no training image; add some or leave the label out."))
+        raise no_image_of_a_label()
     folder.mkdir(parents=True, exist_ok=True)
     model = lesion_net(config.size, len(config.labels), widths=config.widths)
     data = batches(arrays, config)

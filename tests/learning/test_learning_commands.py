@@ -13,9 +13,11 @@ import pytest
 from learning_factory import LABELS, phantom_folder, write_manifest
 from test_learning_evaluation import KEYS
 
-from core.__main__ import main
-from core.learning.dataset import fingerprint, hold_out, read_folder
+from core.__main__ import main, make_parser
+from core.learning import commands
 from core.learning.evaluation import figures, score
+from core.learning.forms import read_dataset
+from core.learning.rows import fingerprint, hold_out, load_grey
 from core.model import Predictor, list_bundles
 from core.scan import read_scan
 from core.settings import ROOT, Settings
@@ -50,7 +52,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
     (out / "about.json").write_text(json.dumps(ABOUT))
     # The first seed that sets both kinds aside for calibration: cases are few here.
-    rows = [row for row in read_folder(data, LABELS) if row.split == "train"]
+    rows = [row for row in read_dataset(data, LABELS) if row.split == "train"]
     seed = next(
         seed
         for seed in range(1000)
@@ -92,7 +94,7 @@ def test_the_card_says_what_the_model_was_made_of(data: Path, trained: Path) -> 
         ("Phantoms only.",),
     )
     (source,) = card.data
-    assert source.digest == fingerprint(read_folder(data, LABELS))
+    assert source.digest == fingerprint(read_dataset(data, LABELS))
     assert (source.name, source.licence, source.citation) == ("phantoms", "none", "made here")
     rows = card.training["rows"]
     assert rows["fitted"] + rows["calibrated"] == 48
@@ -213,7 +215,6 @@ def test_a_wrong_option_is_said_before_any_training(
 @pytest.mark.parametrize(
     ("labels", "splits", "words"),
     [
-        (LABELS, ("train",), "split val"),
         (LABELS, ("val",), "split train"),
         (("normal", "benign"), ("train", "val"), "malignant"),
     ],
@@ -229,7 +230,8 @@ def test_data_that_cannot_be_trained_on_is_said_before_any_training(
 ) -> None:
     monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
     folder = tmp_path / "part"
-    rows = [row for row in read_folder(data, LABELS) if row.label in labels and row.split in splits]
+    every = read_dataset(data, LABELS)
+    rows = [row for row in every if row.label in labels and row.split in splits]
     for row in rows:
         target = folder / "images" / row.label / row.image.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -241,6 +243,46 @@ def test_data_that_cannot_be_trained_on_is_said_before_any_training(
     assert words in capsys.readouterr().err
 
 
+def test_data_without_rows_to_watch_keeps_some_aside_and_some_to_calibrate(tmp_path: Path) -> None:
+    folder = phantom_folder(tmp_path / "ward", train=40, val=0)
+    args = make_parser().parse_args(["train", str(folder), "--out", str(tmp_path / "run")])
+    rows = commands._rows(args, LABELS)
+    sides = {side: {r.group for r in rows if r.split == side} for side in ("train", "val")}
+    assert len(rows) == 120
+    assert not sides["train"] & sides["val"]
+    assert 0.05 < len(sides["val"]) / 60 < 0.3
+    # By another hash than the rows that calibrate: by the same one none would be left for that.
+    fit, held = hold_out([row for row in rows if row.split == "train"], 0.15, args.seed)
+    assert len(fit) > len(held) > 0
+
+
+@pytest.mark.slow
+def test_an_archive_of_arrays_is_evaluated_by_the_names_of_its_numbers(
+    data: Path,
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OVERREAD_VAR", str(trained))
+    rows = [row for row in read_dataset(data, LABELS) if row.split == "val"]
+    pictures = [load_grey(row)[0] for row in rows]
+    numbers = np.array([LABELS.index(row.label) for row in rows])
+    archive = tmp_path / "set.npz"
+    np.savez(archive, val_images=np.stack(pictures), val_labels=numbers)
+    command = ["evaluate", "--model", "breast-ultrasound", "--version", "901.0", "--data"]
+    assert main([*command, str(archive), "--json", "--label-names", *LABELS]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main([*command, str(data), "--split", "val", "--json"]) == 0
+    wanted = json.loads(capsys.readouterr().out)
+    assert found["n"] == len(rows)
+    # The very same pixels under the very same labels; the archive has no masks and no cases.
+    for name in ("accuracy", "roc_auc", "brier"):
+        assert found[name]["value"] == pytest.approx(wanted[name]["value"], abs=1e-6)
+    assert main([*command, str(archive)]) == 1
+    assert "label this model does not know" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["busi", "busbra"])
 def test_the_shipped_model_holds_up_on_real_scans(name: str, tmp_path: Path) -> None:
@@ -250,7 +292,7 @@ def test_the_shipped_model_holds_up_on_real_scans(name: str, tmp_path: Path) -> 
     if not (ROOT / "assets" / "models" / "breast-ultrasound").is_dir():
         pytest.skip("no bundle ships in this checkout")
     shipped = Predictor.load("breast-ultrasound", settings=_settings(tmp_path))
-    rows = [row for row in read_folder(folder, LABELS) if row.split == "val"][::5]
+    rows = [row for row in read_dataset(folder, LABELS) if row.split == "val"][::5]
     report = figures(score(rows, shipped, LABELS, "malignant"))
     assert report["refused"] == 0
     # Far below its card: this asks whether the right pixels reach the right weights.

@@ -10,14 +10,9 @@ import pytest
 from learning_factory import LABELS, phantom_folder, write_manifest, write_png
 
 from core.errors import DatasetError
-from core.learning.dataset import (
-    Row,
-    fingerprint,
-    hold_out,
-    load_arrays,
-    load_grey,
-    read_folder,
-)
+from core.learning.dataset import load_arrays
+from core.learning.forms import read_dataset
+from core.learning.rows import Row, fingerprint, hold_out, load_grey
 from core.learning.training import prepared
 from core.model import InputSpec, preprocess
 
@@ -34,7 +29,7 @@ def _says(error: pytest.ExceptionInfo[DatasetError], *words: str) -> None:
     text = str(error.value)
     assert all(word in text for word in words)
     assert "\n" not in text
-    for private in ("secret-ward", "benign00", "malignant0", ".png", "/images", "/masks"):
+    for private in ("secret-ward", "benign00", "malignant0", ".png", str(Path.cwd())):
         assert private not in text
 
 
@@ -46,7 +41,7 @@ def _rows(n: int = 200, per_group: int = 4) -> list[Row]:
 
 
 def test_a_folder_is_read_as_its_manifest_says(folder: Path) -> None:
-    rows = read_folder(folder, LABELS)
+    rows = read_dataset(folder, LABELS)
     assert [row.label for row in rows] == [label for label in LABELS for _ in range(3)]
     assert [row.split for row in rows[:3]] == ["train", "train", "val"]
     assert rows[0].mask is None
@@ -60,19 +55,20 @@ def test_a_folder_has_its_name_however_its_address_is_written(
 ) -> None:
     monkeypatch.chdir(folder)
     # The name decides what is held out, so it must not hang on the working directory.
-    assert {row.source for row in read_folder(Path(), LABELS)} == {"secret-ward"}
+    assert {row.source for row in read_dataset(Path(), LABELS)} == {"secret-ward"}
 
 
-def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError) as error:
-        read_folder(tmp_path / "secret-ward", LABELS)
-    _says(error, "no manifest.csv", "add one")
+def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path / "secret-ward", tmp_path):
+        with pytest.raises(DatasetError) as error:
+            read_dataset(folder, LABELS)
+        _says(error, "no dataset", "images/<label>/", "train/<label>/", ".npz")
 
 
 def test_an_empty_manifest_is_refused(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file,label\n")
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "no rows")
 
 
@@ -80,7 +76,7 @@ def test_an_empty_manifest_is_refused(folder: Path) -> None:
 def test_a_manifest_without_its_columns_is_refused(folder: Path, text: str) -> None:
     (folder / "manifest.csv").write_text(text)
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "columns file and label")
 
 
@@ -90,15 +86,15 @@ def test_a_manifest_without_its_columns_is_refused(folder: Path, text: str) -> N
 def test_a_manifest_that_is_no_table_is_refused(folder: Path, data: bytes) -> None:
     (folder / "manifest.csv").write_bytes(data)
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "not a table in UTF-8")
 
 
 def test_a_manifest_saved_by_a_spreadsheet_is_read(folder: Path) -> None:
     plain = (folder / "manifest.csv").read_text()
-    before = read_folder(folder, LABELS)
+    before = read_dataset(folder, LABELS)
     (folder / "manifest.csv").write_text(plain.replace("\n", "\r\n"), encoding="utf-8-sig")
-    assert read_folder(folder, LABELS) == before
+    assert read_dataset(folder, LABELS) == before
 
 
 def test_an_unknown_label_names_its_line_only(folder: Path) -> None:
@@ -106,14 +102,14 @@ def test_an_unknown_label_names_its_line_only(folder: Path) -> None:
     # The blank line counts: a person counts it too.
     manifest.write_text("file,label\nbenign00.png,benign\n\nbenign01.png,secret-ward\n")
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "Line 4", "label")
 
 
 def test_a_row_cut_short_is_refused(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file,label\nbenign00.png\n")
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "Line 2")
 
 
@@ -121,14 +117,14 @@ def test_a_row_cut_short_is_refused(folder: Path) -> None:
 def test_a_missing_image_names_its_line_only(folder: Path, name: str) -> None:
     write_manifest(folder, [{"file": name, "label": "benign"}])
     with pytest.raises(DatasetError) as error:
-        read_folder(folder, LABELS)
+        read_dataset(folder, LABELS)
     _says(error, "Line 2", "not there")
 
 
 def test_a_mask_of_another_size_is_refused(folder: Path) -> None:
     write_png(folder / "masks" / "benign" / "benign00.png", np.zeros((50, 64), np.uint8))
     with pytest.raises(DatasetError) as error:
-        load_arrays(read_folder(folder, LABELS), LABELS, 32)
+        load_arrays(read_dataset(folder, LABELS), LABELS, 32)
     _says(error, "another size")
 
 
@@ -139,12 +135,12 @@ def test_an_unreadable_file_is_refused(folder: Path, kind: str, damage: str) -> 
     data = path.read_bytes()
     path.write_bytes({"empty": b"", "text": b"secret-ward", "cut": data[: len(data) // 2]}[damage])
     with pytest.raises(DatasetError) as error:
-        load_arrays(read_folder(folder, LABELS), LABELS, 32)
+        load_arrays(read_dataset(folder, LABELS), LABELS, 32)
     _says(error, "cannot be read")
 
 
 def test_an_image_that_vanished_since_is_refused(folder: Path) -> None:
-    rows = read_folder(folder, LABELS)
+    rows = read_dataset(folder, LABELS)
     rows[4].image.unlink()
     for use in (fingerprint, lambda found: load_arrays(found, LABELS, 32)):
         with pytest.raises(DatasetError) as error:
@@ -172,7 +168,7 @@ def test_the_held_out_rows_do_not_hang_on_order_or_company() -> None:
 
 
 def test_the_cache_gives_what_decoding_gives(folder: Path, tmp_path: Path) -> None:
-    rows = read_folder(folder, LABELS)
+    rows = read_dataset(folder, LABELS)
     plain = load_arrays(rows, LABELS, 32)
     cache = tmp_path / "cache"
     for _ in range(2):
@@ -184,7 +180,7 @@ def test_the_cache_gives_what_decoding_gives(folder: Path, tmp_path: Path) -> No
 
 
 def test_the_cache_is_used(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = read_folder(folder, LABELS)
+    rows = read_dataset(folder, LABELS)
     load_arrays(rows, LABELS, 32, tmp_path / "cache")
     monkeypatch.setattr("core.learning.dataset.load_grey", lambda _row: pytest.fail("decoded"))
     load_arrays(rows, LABELS, 32, tmp_path / "cache")
@@ -192,7 +188,7 @@ def test_the_cache_is_used(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("change", ["image", "mask", "no mask", "label", "size"])
 def test_the_cache_is_not_fooled(folder: Path, tmp_path: Path, change: str) -> None:
-    rows, size, cache = read_folder(folder, LABELS), 32, tmp_path / "cache"
+    rows, size, cache = read_dataset(folder, LABELS), 32, tmp_path / "cache"
     load_arrays(rows, LABELS, size, cache)
     row = rows[3]
     assert row.mask is not None
@@ -202,7 +198,7 @@ def test_the_cache_is_not_fooled(folder: Path, tmp_path: Path, change: str) -> N
         write_png(row.mask, 255 - load_grey(row)[1])
     elif change == "no mask":
         row.mask.unlink()
-        rows = read_folder(folder, LABELS)
+        rows = read_dataset(folder, LABELS)
     elif change == "label":
         rows[3] = replace(row, label="malignant")
     else:
@@ -213,18 +209,22 @@ def test_the_cache_is_not_fooled(folder: Path, tmp_path: Path, change: str) -> N
 
 
 def test_a_cache_cut_short_is_made_again(folder: Path, tmp_path: Path) -> None:
-    rows, cache = read_folder(folder, LABELS), tmp_path / "cache"
+    rows, cache = read_dataset(folder, LABELS), tmp_path / "cache"
     plain = load_arrays(rows, LABELS, 32, cache)
-    (path,) = cache.iterdir()
-    whole = path.read_bytes()
-    for damaged in (b"", whole[: len(whole) // 2]):
-        path.write_bytes(damaged)
-        found = load_arrays(rows, LABELS, 32, cache)
-        np.testing.assert_array_equal(found.images, plain.images)
+    (folder_of_cache,) = cache.iterdir()
+    wanted = np.array(plain.images)
+    for name in ("images", "labels"):
+        path = folder_of_cache / f"{name}.npy"
+        whole = path.read_bytes()
+        for damaged in (b"", whole[: len(whole) // 2]):
+            path.write_bytes(damaged)
+            found = load_arrays(rows, LABELS, 32, cache)
+            np.testing.assert_array_equal(found.images, wanted)
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_the_fingerprint_tells_what_was_learned_from(folder: Path) -> None:
-    rows = read_folder(folder, LABELS)
+    rows = read_dataset(folder, LABELS)
     before = fingerprint(rows)
     assert fingerprint(rows[::-1]) == before
     assert fingerprint(rows[1:]) != before

@@ -13,7 +13,6 @@ import pytest
 from learning_factory import LABELS, write_png
 
 from core.errors import DatasetError, PredictionFailed
-from core.learning.dataset import Row
 from core.learning.evaluation import (
     Scored,
     expected_calibration_error,
@@ -21,6 +20,7 @@ from core.learning.evaluation import (
     ranking_figures,
     score,
 )
+from core.learning.rows import Row
 from core.scan import Scan
 
 KEYS = {
