@@ -15,6 +15,7 @@ from learning_factory import LABELS, write_png
 from core.errors import DatasetError, PredictionFailed
 from core.learning.evaluation import (
     Scored,
+    calibration_line,
     expected_calibration_error,
     figures,
     ranking_figures,
@@ -34,6 +35,8 @@ KEYS = {
     "pr_auc",
     "brier",
     "ece",
+    "calibration_slope",
+    "calibration_intercept",
     "dice_mean",
     "dice_median",
     "iou_mean",
@@ -219,6 +222,10 @@ def test_the_headline_figures_are_those_worked_out_by_hand() -> None:
         "mask_peak": 2 / 3,
         "cam_pointing": 1 / 3,
     }
+    slope, intercept = calibration_line(
+        np.array([0.9, 0.5, 0.2, 0.6, 0.1]), np.array([True, True, True, False, False])
+    )
+    wanted |= {"calibration_slope": slope, "calibration_intercept": intercept}
     assert set(wanted) == KEYS
     assert {name: report[name]["value"] for name in KEYS} == pytest.approx(wanted)
     assert (report["n"], report["refused"], report["labels"], report["positive"]) == (
@@ -247,6 +254,48 @@ def test_ranking_figures_are_those_of_scikit_learn(digits: int) -> None:
         p = np.round(np.clip(rng.normal(np.where(positive, 0.6, 0.4), 0.2), 0, 1), digits)
         wanted = metrics.roc_auc_score(positive, p), metrics.average_precision_score(positive, p)
         assert ranking_figures(p, positive) == pytest.approx(wanted)
+
+
+def test_the_line_of_a_calibration_is_the_likeliest_one() -> None:
+    from scipy.optimize import minimize
+
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        p = np.round(rng.beta(0.6, 0.8, 80), 3)
+        positive = rng.random(80) < p ** rng.uniform(0.4, 2.5)
+        said = np.log(np.clip(p, 1e-6, 1 - 1e-6) / (1 - np.clip(p, 1e-6, 1 - 1e-6)))
+
+        def cost(line: Any, said: Any = said, positive: Any = positive) -> float:
+            z = line[1] + line[0] * said
+            return float(np.logaddexp(0, np.where(positive, -z, z)).sum())
+
+        slope, intercept = calibration_line(p, positive)
+        best = minimize(cost, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8}).x
+        assert (slope, intercept) == pytest.approx(tuple(best), abs=1e-4)
+
+
+def test_a_model_too_sure_of_itself_has_a_slope_below_one() -> None:
+    rng = np.random.default_rng(3)
+    z = rng.normal(0, 1.5, 20_000)
+    positive = rng.random(20_000) < 1 / (1 + np.exp(-z))
+    assert calibration_line(1 / (1 + np.exp(-z)), positive) == pytest.approx((1, 0), abs=0.05)
+    assert calibration_line(1 / (1 + np.exp(-2 * z - 1)), positive) == pytest.approx(
+        (0.5, -0.5), abs=0.05
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "positive"),
+    [
+        ([0.1, 0.2, 0.8], [False, False, True]),  # parted without an error: any steep line fits
+        ([0.1, 0.2, 0.8], [True, True, False]),
+        ([0.1, 0.2, 0.8], [True, True, True]),
+        ([0.4, 0.4, 0.4], [True, False, True]),
+        ([0.0, 1.0, 1.0, 0.0], [False, True, True, False]),
+    ],
+)
+def test_where_no_line_is_the_best_none_is_given(p: list[float], positive: list[bool]) -> None:
+    assert np.isnan(calibration_line(np.array(p), np.array(positive))).all()
 
 
 def test_every_interval_holds_its_value() -> None:
