@@ -20,6 +20,7 @@ from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
 from core.learning.forms import VAL_SHARE, read_dataset, rows_of_split
+from core.learning.report import full_report
 from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
 from core.learning.training import TrainingConfig, train
 from core.model import (
@@ -246,7 +247,7 @@ def _card(
 def _table(name: str, report: dict[str, Any]) -> str:
     lines = [f"{name}: n={report['n']}"]
     for key, value in report.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "value" in value:
             lines.append(
                 f"  {key:18} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
             )
@@ -275,7 +276,19 @@ def run_evaluate(args: argparse.Namespace) -> int:
     predictor = Predictor.load(args.model, args.version, settings=load_settings())
     card = predictor.bundle.card
     rows = rows_of_split(read_dataset(args.data, card.labels, names=args.label_names), args.split)
-    report = figures(score(rows, predictor, card.labels, card.positive))
+    scored = score(rows, predictor, card.labels, card.positive)
+    report = full_report(scored, card.operating_points, card.approved_operating_point) | {
+        "model": {
+            "task": card.task,
+            "version": card.version,
+            "bundle_digest": predictor.bundle.digest,
+        },
+        "data": {
+            "name": rows[0].source,
+            "split": args.split or "all",
+            "fingerprint": fingerprint(rows),
+        },
+    }
     if args.out:
         try:
             args.out.mkdir(parents=True, exist_ok=True)

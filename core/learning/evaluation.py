@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class Scored:
         What is resampled together: a patient, or a set of near-duplicates.
     refused
         Scans that could not be read; they are counted, not left out silently.
+    attributes
+        What scans are told apart by, one word per scan and empty where it is not known: ``source``,
+        ``device``, ``birads`` and ``lesion size`` (a third of those with a lesion each).
     """
 
     labels: tuple[str, ...]
@@ -49,6 +52,18 @@ class Scored:
     cam_pointing: NDArray[np.float64]
     group: NDArray[np.str_]
     refused: int
+    attributes: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> Scored:
+        """Return the scans where ``chosen``, (N,), is true."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[chosen] for name in _PER_SCAN},
+            attributes={name: words[chosen] for name, words in self.attributes.items()},
+        )
+
+
+_PER_SCAN = ("truth", "probabilities", "dice", "iou", "mask_peak", "cam_pointing", "group")
 
 
 def score(
@@ -93,7 +108,25 @@ def score(
         cam_pointing=np.array(column("cam_pointing"), np.float64),
         group=np.array(column("group"), np.str_),
         refused=refused,
+        attributes={
+            "source": np.array(column("source"), np.str_),
+            "device": np.array(column("device"), np.str_),
+            "birads": np.array(column("birads"), np.str_),
+            "lesion size": _thirds(np.array(column("lesion_share"), np.float64)),
+        },
     )
+
+
+def _thirds(share: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Name the third of the lesions that each one belongs to by its share of the picture."""
+    words = np.full(len(share), "", dtype="<U6")
+    known = np.isfinite(share)
+    if known.any():
+        low, high = np.percentile(share[known], [100 / 3, 200 / 3])
+        words[known] = "medium"
+        words[known & (share < low)] = "small"
+        words[known & (share > high)] = "large"
+    return words
 
 
 def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str) -> dict[str, Any]:
@@ -111,6 +144,10 @@ def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str)
         "truth": labels.index(row.label),
         "probabilities": [probabilities[name] for name in labels],
         "group": f"{row.source}/{row.group}",
+        "source": row.source,
+        "device": row.device,
+        "birads": row.about.get("birads", ""),
+        "lesion_share": float(lesion.mean()) if lesion.any() else np.nan,
         **dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing"), np.nan),
     }
     if lesion.any():
@@ -251,14 +288,33 @@ def figures(scored: Scored, seed: int = 0) -> dict[str, Any]:
     }
     if n == 0:
         return report
+    return report | with_intervals(scored, lambda index: _point_figures(scored, index), seed)
+
+
+def with_intervals(
+    scored: Scored, figures_of: Callable[[NDArray[np.int64]], Mapping[str, float]], seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Return figures of all scans, each with its 95 % bootstrap interval; groups stay whole.
+
+    Parameters
+    ----------
+    figures_of
+        Gives figures by name for the scans at some places, a scan drawn twice standing twice.
+
+    Returns
+    -------
+    dict
+        ``{"value", "low", "high"}`` by name; a figure that is not finite is left out.
+    """
+    report: dict[str, dict[str, float]] = {}
     groups, member = np.unique(scored.group, return_inverse=True)
     rows_of = [np.flatnonzero(member == g) for g in range(len(groups))]
     rng = np.random.default_rng(seed)
-    samples: list[dict[str, float]] = []
+    samples: list[Mapping[str, float]] = []
     for _round in range(_RESAMPLES):
         drawn = rng.integers(0, len(groups), len(groups))
-        samples.append(_point_figures(scored, np.concatenate([rows_of[g] for g in drawn])))
-    for name, value in _point_figures(scored, np.arange(n)).items():
+        samples.append(figures_of(np.concatenate([rows_of[g] for g in drawn])))
+    for name, value in figures_of(np.arange(len(scored.truth))).items():
         spread = np.array([sample[name] for sample in samples])
         spread = spread[np.isfinite(spread)]
         if np.isfinite(value) and len(spread):
