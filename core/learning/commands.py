@@ -21,6 +21,7 @@ from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
 from core.learning.forms import VAL_SHARE, read_dataset, rows_of_split
 from core.learning.report import full_report
+from core.learning.robustness import robustness
 from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
 from core.learning.training import TrainingConfig, train
 from core.model import (
@@ -47,6 +48,12 @@ _APPROVED = "balanced"
 def _write(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _note(text: str) -> None:
+    """Say how far it is, where it does not mix with what a program reads."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
@@ -262,6 +269,11 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_label_names(parser)
     parser.add_argument("--split", help=_("only rows of this split"))
     parser.add_argument("--out", type=Path, help=_("folder for report.json"))
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help=_("evaluate again under graded changes of the scans; takes some twenty times as long"),
+    )
     parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
 
 
@@ -289,6 +301,16 @@ def run_evaluate(args: argparse.Namespace) -> int:
             "fingerprint": fingerprint(rows),
         },
     }
+    if args.robustness:
+        report["robustness"] = list(
+            robustness(
+                rows,
+                predictor,
+                card.labels,
+                card.positive,
+                lambda name, grade: _note(f"{name} {grade:g}"),
+            )
+        )
     if args.out:
         try:
             args.out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from core.errors import ModelError, ScanError
 from core.learning.rows import Row, load_mask, load_scan
 from core.model import Reader
+from core.scan import Scan
+
+#: Gives a changed scan and the lesion mask that belongs to it.
+Alter: TypeAlias = Callable[[Scan, NDArray[np.bool_]], tuple[Scan, NDArray[np.bool_]]]
 
 _RESAMPLES = 1000
 #: Steps the line of a calibration is given, and the change with which it is found.
@@ -72,6 +76,7 @@ def score(
     labels: Sequence[str],
     positive: str,
     progress: Callable[[int], None] = lambda _done: None,
+    alter: Alter | None = None,
 ) -> Scored:
     """Let ``reader`` read every row.
 
@@ -81,6 +86,8 @@ def score(
         The model's labels; every row's label is one of them.
     progress
         Called with the number of rows done.
+    alter
+        Changes each scan, and its lesion mask along with it, before it is read.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def score(
     refused = 0
     for done, row in enumerate(rows, start=1):
         try:
-            kept.append(_score_one(row, reader, tuple(labels), positive))
+            kept.append(_score_one(row, reader, tuple(labels), positive, alter))
         except (ScanError, ModelError):
             refused += 1
         progress(done)
@@ -129,9 +136,13 @@ def _thirds(share: NDArray[np.float64]) -> NDArray[np.str_]:
     return words
 
 
-def _score_one(row: Row, reader: Reader, labels: tuple[str, ...], positive: str) -> dict[str, Any]:
+def _score_one(
+    row: Row, reader: Reader, labels: tuple[str, ...], positive: str, alter: Alter | None
+) -> dict[str, Any]:
     scan = load_scan(row)
     lesion = load_mask(row, scan.height, scan.width) > 127
+    if alter is not None:
+        scan, lesion = alter(scan, lesion)
     prediction = reader.read(scan)
     probabilities = prediction.probabilities
     others = max((name for name in labels if name != positive), key=probabilities.__getitem__)

@@ -17,6 +17,7 @@ from core.__main__ import main, make_parser
 from core.learning import commands
 from core.learning.evaluation import figures, score
 from core.learning.forms import read_dataset
+from core.learning.robustness import GRADES
 from core.learning.rows import fingerprint, hold_out, load_grey
 from core.model import Predictor, list_bundles
 from core.scan import read_scan
@@ -304,3 +305,24 @@ def test_the_shipped_model_holds_up_on_real_scans(name: str, tmp_path: Path) -> 
     # Far below its card: this asks whether the right pixels reach the right weights.
     assert report["roc_auc"]["value"] > 0.7
     assert report["dice_mean"]["value"] > 0.65
+
+
+@pytest.mark.slow
+def test_evaluate_says_what_becomes_of_the_figures_when_scans_get_worse(
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OVERREAD_VAR", str(trained))
+    few = phantom_folder(tmp_path / "few", train=0, val=1)
+    options = ["--version", "901.0", "--data", str(few), "--robustness", "--json"]
+    assert main(["evaluate", *options]) == 0
+    said = capsys.readouterr()
+    told = json.loads(said.out)["robustness"]
+    assert [(entry["change"], entry["grade"]) for entry in told] == [
+        (name, grade) for name, grades in GRADES.items() for grade in grades
+    ]
+    assert all(entry["n"] == 3 and 0 <= entry["accuracy"]["value"] <= 1 for entry in told)
+    # Each step is told, and not in what a program reads.
+    assert said.err.count("\n") == len(told)
