@@ -19,7 +19,7 @@ from core.learning import calibration as fitting
 from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
-from core.learning.forms import VAL_SHARE, read_dataset, rows_of_split
+from core.learning.forms import VAL_SHARE, check_classes, read_dataset, rows_of_split
 from core.learning.report import full_report
 from core.learning.robustness import robustness
 from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
@@ -56,15 +56,25 @@ def _note(text: str) -> None:
     sys.stderr.flush()
 
 
+def _decoding(done: int, total: int) -> None:
+    # Every 500th: a small set is decoded before anybody has read a line about it.
+    if done % 500 == 0:
+        _note(_("{done} of {total} images decoded").format(done=done, total=total))
+
+
 def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
     """Read all datasets; what has no rows to watch keeps some of its training rows for that."""
-    rows = [row for path in args.data for row in read_dataset(path, labels, names=args.label_names)]
+    rows = [
+        row
+        for path in args.data
+        for row in read_dataset(path, labels, names=args.label_names, val_share=args.val_share)
+    ]
     if any(row.split == "val" for row in rows):
         return rows
     training = [row for row in rows if row.split == "train"]
     others = [row for row in rows if row.split != "train"]
     # Another seed than that of the rows kept aside for calibration, which would be the same ones.
-    return held_out(training, VAL_SHARE, args.seed + 1, "val") + others
+    return held_out(training, args.val_share, args.seed + 1, "val") + others
 
 
 def _add_label_names(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +91,14 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = TrainingConfig()
     parser.add_argument("data", nargs="+", type=Path, help=_("datasets: folders or .npz files"))
     _add_label_names(parser)
+    parser.add_argument(
+        "--val-share",
+        type=_share,
+        default=VAL_SHARE,
+        help=_(
+            "how much becomes val where the data does not say what does; {share:g} by default"
+        ).format(share=VAL_SHARE),
+    )
     parser.add_argument("--out", type=Path, required=True, help=_("folder of the run"))
     parser.add_argument("--task", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", default="1.0", help=_("version of the bundle"))
@@ -97,6 +115,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(_("must be 1 or more"))
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 0.5:
+        raise argparse.ArgumentTypeError(_("must be more than 0 and at most 0.5"))
     return value
 
 
@@ -132,14 +157,15 @@ def run_train(args: argparse.Namespace) -> int:
                 "and another one. Add cases."
             )
         )
+    check_classes(fit, config.labels)
     cache = args.out / "cache"
     started = time.monotonic()
     model = train(
-        load_arrays(fit, config.labels, config.size, cache),
+        load_arrays(fit, config.labels, config.size, cache, _decoding),
         config,
         args.out,
         resume=args.resume,
-        watch=load_arrays(watched, config.labels, config.size, cache),
+        watch=load_arrays(watched, config.labels, config.size, cache, _decoding),
         progress=lambda f: _write(" ".join(f"{k}={v:.4g}" for k, v in f.items())),
     )
     write_bundle_of(model, config, rows, args, about, time.monotonic() - started)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,11 @@ class Arrays:
 
 
 def load_arrays(
-    rows: Sequence[Row], labels: Sequence[str], size: int, cache: Path | None = None
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    size: int,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Arrays:
     """Decode rows to squares of ``size`` pixels, one after the other.
 
@@ -61,34 +67,49 @@ def load_arrays(
         Folder for what was decoded, under a name made of its content; the arrays are then mapped
         from disk and take no memory until they are read. Several processes may share it. None
         keeps them in memory.
+    progress
+        Called with the number of rows decoded and the number of all; never where the cache has
+        them.
 
     Raises
     ------
     DatasetError
-        An image or mask cannot be read, or the cache cannot be written.
+        An image or mask cannot be read, a label is none of ``labels``, or the cache cannot be
+        written.
     """
     ordered = sorted(rows, key=place)
-    if cache is None:
-        arrays = _empty(len(ordered), size)
-        _fill(arrays, ordered, labels)
-        return arrays
+    unknown = next((row for row in ordered if row.label not in labels), None)
+    if unknown is not None:
+        raise DatasetError(
+            _("Entry {n} of the dataset has a label this model does not know.").format(
+                n=unknown.entry
+            )
+        )
+    decoded = _decoded(ordered, labels, size, progress)
+    if cache is None or not ordered:
+        arrays = {name: np.zeros(*of) for name, of in _shapes(len(ordered), size).items()}
+        for i, values in enumerate(decoded):
+            for name, value in values.items():
+                arrays[name][i] = value
+        return Arrays(**arrays)
     key = hashlib.sha256(f"4/{size}/{list(labels)}/{fingerprint(ordered)}".encode()).hexdigest()
     folder = cache / key[:32]
     stored = _mapped(folder, len(ordered), size)
     if stored is not None:
         return stored
     try:
-        _make(folder, ordered, labels, size)
+        stored = _make(folder, decoded, len(ordered), size)
     except OSError as error:
-        raise DatasetError(
-            _("The decoded images cannot be kept: the disk is full or may not be written to.")
-        ) from error
-    stored = _mapped(folder, len(ordered), size)
+        raise _not_kept() from error
     if stored is None:
-        raise DatasetError(
-            _("The decoded images cannot be kept: the disk is full or may not be written to.")
-        )
+        raise _not_kept()
     return stored
+
+
+def _not_kept() -> DatasetError:
+    return DatasetError(
+        _("The decoded images cannot be kept: the disk is full or may not be written to.")
+    )
 
 
 def _shapes(n: int, size: int) -> dict[str, tuple[tuple[int, ...], type[np.generic]]]:
@@ -100,51 +121,89 @@ def _shapes(n: int, size: int) -> dict[str, tuple[tuple[int, ...], type[np.gener
     }
 
 
-def _empty(n: int, size: int) -> Arrays:
-    return Arrays(**{name: np.zeros(*of) for name, of in _shapes(n, size).items()})
-
-
-def _fill(arrays: Arrays, rows: Sequence[Row], labels: Sequence[str]) -> None:
+def _decoded(
+    rows: Sequence[Row], labels: Sequence[str], size: int, progress: Callable[[int, int], None]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield one row after the other of every array."""
     index = {label: i for i, label in enumerate(labels)}
-    spec = InputSpec(arrays.images.shape[1])
-    for i, row in enumerate(rows):
+    spec = InputSpec(size)
+    for done, row in enumerate(rows, 1):
         image, mask = load_grey(row)
         geometry = fit(image.shape[0], image.shape[1], spec)
-        arrays.images[i] = np.rint(geometry.to_input(image))
-        arrays.masks[i] = np.rint(geometry.to_input(mask))
-        arrays.inside[i] = (
-            geometry.left,
-            geometry.top,
-            geometry.left + geometry.content_width,
-            geometry.top + geometry.content_height,
-        )
-        arrays.labels[i] = index[row.label]
+        right = geometry.left + geometry.content_width
+        bottom = geometry.top + geometry.content_height
+        yield {
+            "images": np.rint(geometry.to_input(image)),
+            "masks": np.rint(geometry.to_input(mask)),
+            "inside": (geometry.left, geometry.top, right, bottom),
+            "labels": index[row.label],
+        }
+        progress(done, len(rows))
 
 
-def _make(folder: Path, rows: Sequence[Row], labels: Sequence[str], size: int) -> None:
-    """Write the arrays beside their place and move them there whole."""
+def _make(folder: Path, decoded: Iterator[Mapping[str, Any]], n: int, size: int) -> Arrays | None:
+    """Write the arrays beside their place, move them there whole, and return them mapped."""
+    shapes = _shapes(n, size)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for old in folder.parent.glob("*.part-*"):
-        if time.time() - old.stat().st_mtime > _STALE:
-            shutil.rmtree(old, ignore_errors=True)
+    _sweep(folder.parent)
+    needed = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes.values())
+    if shutil.disk_usage(folder.parent).free < needed:
+        raise _not_kept()  # and not after an hour of decoding
     partial = folder.with_name(f"{folder.name}.part-{uuid4().hex}")
     partial.mkdir()
     try:
-        mapped = {
-            name: np.lib.format.open_memmap(partial / f"{name}.npy", "w+", kind, shape)
-            for name, (shape, kind) in _shapes(len(rows), size).items()
-        }
-        _fill(Arrays(**mapped), rows, labels)
-        for array in mapped.values():
-            array.flush()
-        # What was there could not be read, or another process was quicker: either may go.
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(partial, folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+        with ExitStack() as stack:
+            # Written and not mapped: a disk that fills under a mapping kills the process.
+            files = {
+                name: stack.enter_context((partial / f"{name}.npy").open("xb")) for name in shapes
+            }
+            for name, (shape, kind) in shapes.items():
+                about = {
+                    "descr": np.lib.format.dtype_to_descr(np.dtype(kind)),
+                    "fortran_order": False,
+                    "shape": shape,
+                }
+                np.lib.format.write_array_header_1_0(files[name], about)
+            for values in decoded:
+                for name, value in values.items():
+                    files[name].write(np.asarray(value, shapes[name][1]).tobytes())
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
+        with _alone(folder.parent):
+            # Another process may have been quicker, and may be reading: what is whole stays.
+            if (stored := _mapped(folder, n, size)) is not None:
+                return stored
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(partial, folder)
+            return _mapped(folder, n, size)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what killed runs left half-written."""
+    for old in cache.glob("*.part-*"):
+        with suppress(OSError):  # another process does the same
+            if time.time() - old.stat().st_mtime > _STALE:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Keep other processes from moving arrays into the cache meanwhile."""
+    try:
+        import fcntl
+    except ImportError:  # only where there is no such lock
+        yield
+        return
+    opened = os.open(cache, os.O_RDONLY)
+    try:
+        # The system lets go of it when the process ends, however it ends.
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _mapped(folder: Path, n: int, size: int) -> Arrays | None:

@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.errors import DatasetError
-from core.learning.rows import Row, held_out, npz_arrays
+from core.learning.archive import SPLITS, check_arrays, named, npz_arrays
+from core.learning.rows import Row, held_out
 from core.text import _
 
-#: Names of splits, and what else they are called in folder trees.
+#: Names of splits, and what else they are called, in whatever case.
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -37,12 +36,18 @@ _SPLITS = {
 #: Share of the groups that becomes ``val`` where nothing says what belongs where.
 VAL_SHARE = 0.15
 _SPLIT_SEED = 0
+#: What Windows leaves in folders of pictures.
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})
 #: Columns of a manifest with a meaning of their own; the others are kept as they are.
 _KNOWN = frozenset({"file", "label", "split", "case", "group", "device"})
 
 
 def read_dataset(
-    path: Path, labels: Sequence[str] | None = None, *, names: Sequence[str] | None = None
+    path: Path,
+    labels: Sequence[str] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    val_share: float = VAL_SHARE,
 ) -> list[Row]:
     """List the labelled images of a dataset in any of the three forms.
 
@@ -54,6 +59,8 @@ def read_dataset(
         The labels the model knows; any label is taken if left out.
     names
         For an archive of arrays whose labels are numbers: what each number stands for, from 0.
+    val_share
+        For a folder without a manifest: about how much of it becomes ``val``, 0..1.
 
     Returns
     -------
@@ -66,14 +73,16 @@ def read_dataset(
         It is none of the three forms, cannot be read, names a label the model does not know or a
         file that is not there, or lists an image twice.
     """
-    if path.suffix.lower() == ".npz" or path.is_file():
+    if not os.path.exists(path):  # false too where it may not be looked at
+        raise DatasetError(_("There is no dataset at this path; check how it is written."))
+    if path.is_file():
         rows = _from_arrays(path, names)
     elif (path / "manifest.csv").is_file():
         rows = _from_manifest(path, labels)
     elif (path / "images").is_dir():
-        rows = _from_folder(path)
-    elif any((path / name).is_dir() for name in _SPLITS):
-        rows = _from_tree(path)
+        rows = _from_folder(path, val_share)
+    elif splits := _split_folders(path):
+        rows = _from_tree(path, splits)
     else:
         raise DatasetError(
             _(
@@ -81,24 +90,30 @@ def read_dataset(
                 "train/<label>/, or to be an .npz with train_images and train_labels."
             )
         )
-    if labels is not None and (unknown := next((r for r in rows if r.label not in labels), None)):
+    unknown = next((row for row in rows if labels is not None and row.label not in labels), None)
+    if unknown is None:
+        return rows
+    if unknown.index is not None and names is None and unknown.label.isdecimal():
         raise DatasetError(
-            _("Entry {n} of the dataset has a label this model does not know.").format(
-                n=unknown.entry
+            _(
+                "The labels of the archive are numbers: say with --label-names what each of them "
+                "stands for, from 0."
             )
         )
-    return rows
+    raise DatasetError(
+        _("Entry {n} of the dataset has a label this model does not know.").format(n=unknown.entry)
+    )
 
 
 def rows_of_split(rows: Sequence[Row], split: str | None) -> list[Row]:
-    """Return the rows of a split; all of them for None.
+    """Return the rows of a split, under any of its names; all of them for None.
 
     Raises
     ------
     DatasetError
         There are none.
     """
-    chosen = [row for row in rows if split is None or row.split == split]
+    chosen = [row for row in rows if split is None or row.split == _split(split)]
     if not chosen:
         raise DatasetError(_("The dataset has no rows of this split."))
     return chosen
@@ -140,8 +155,9 @@ def _from_manifest(folder: Path, labels: Sequence[str] | None) -> list[Row]:
         raise DatasetError(_("The dataset folder's manifest has no rows; list its images there."))
     rows: list[Row] = []
     seen: set[Path] = set()
-    for line, entry in entries:
-        row = _row(folder, line, entry, labels)
+    groups = _groups([entry for _line, entry in entries])
+    for (line, entry), group in zip(entries, groups, strict=True):
+        row = _row(folder, line, entry, group, labels)
         if row.image in seen:
             raise DatasetError(
                 _("Line {line} of the manifest names an image a second time.").format(line=line)
@@ -153,7 +169,11 @@ def _from_manifest(folder: Path, labels: Sequence[str] | None) -> list[Row]:
 
 
 def _row(
-    folder: Path, line: int, entry: Mapping[str, str | None], labels: Sequence[str] | None
+    folder: Path,
+    line: int,
+    entry: Mapping[str, str | None],
+    group: str,
+    labels: Sequence[str] | None,
 ) -> Row:
     label, file = entry.get("label") or "", entry.get("file") or ""
     if not _is_name(label) or (labels is not None and label not in labels):
@@ -161,9 +181,15 @@ def _row(
             _("Line {line} of the manifest has a label this model does not know.").format(line=line)
         )
     # A manifest that came with data must not make files outside of it be read.
-    inside = PurePosixPath(file)
-    image = folder / "images" / label / inside
-    if inside.is_absolute() or ".." in inside.parts or not _is_file(image):
+    if _leads_outside(file):
+        raise DatasetError(
+            _(
+                "Line {line} of the manifest names a file outside the folder of its label; only "
+                "files inside are read."
+            ).format(line=line)
+        )
+    image = folder / "images" / label / PurePosixPath(file)
+    if not _is_file(image):
         raise DatasetError(
             _("Line {line} of the manifest names an image that is not there.").format(line=line)
         )
@@ -172,9 +198,9 @@ def _row(
         image=image,
         mask=_mask(folder, label, image),
         label=label,
-        split=entry.get("split") or "train",
+        split=_split(entry.get("split") or "train"),
         source=source,
-        group=entry.get("case") or entry.get("group") or image.stem,
+        group=group or image.stem,
         device=entry.get("device") or source,
         entry=line,
         about={
@@ -185,7 +211,45 @@ def _row(
     )
 
 
-def _from_folder(folder: Path) -> list[Row]:
+def _leads_outside(file: str) -> bool:
+    # With the separators of Windows too: a folder may be read there.
+    parts = re.split(r"[/\\]", file)
+    return PurePosixPath(file).is_absolute() or ".." in parts or bool(re.match("[A-Za-z]:", file))
+
+
+def _groups(entries: Sequence[Mapping[str, str | None]]) -> list[str]:
+    """Return what must stay together with each row: its case, or its group where it has none.
+
+    A group that holds images of several cases makes them one: parted, its near-duplicates would
+    be on both sides. Empty where a row has neither.
+    """
+    keys = [
+        [(kind, value) for kind in ("case", "group") if (value := entry.get(kind))]
+        for entry in entries
+    ]
+    above: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def top(key: tuple[str, str]) -> tuple[str, str]:
+        while (over := above.get(key, key)) != key:
+            # Half of the way is cut short each time, so long chains do not stay long.
+            above[key] = above.get(over, over)
+            key = over
+        return key
+
+    for found in keys:
+        for other in found[1:]:
+            one, two = sorted((top(found[0]), top(other)))
+            # A case before a group, and of two the first in order: the name hangs on no order.
+            if one != two:
+                above[two] = one
+    return [top(found[0])[1] if found else "" for found in keys]
+
+
+def _split(name: str) -> str:
+    return _SPLITS.get(name.lower(), name)
+
+
+def _from_folder(folder: Path, val_share: float) -> list[Row]:
     source = _source(folder)
     rows = [
         Row(
@@ -202,49 +266,75 @@ def _from_folder(folder: Path) -> list[Row]:
     ]
     _check_masks(rows)
     # Nothing says what belongs where: the same images are always on the same side.
-    return held_out(rows, VAL_SHARE, _SPLIT_SEED, "val")
+    return held_out(rows, val_share, _SPLIT_SEED, "val")
 
 
-def _from_tree(folder: Path) -> list[Row]:
+def _split_folders(folder: Path) -> list[tuple[str, Path]]:
+    """Return the splits of a folder tree with their folders, in the order of the splits."""
+    found = [
+        (_SPLITS[each.name.lower()], each)
+        for each in _listed(folder)
+        if each.name.lower() in _SPLITS and each.is_dir()
+    ]
+    return sorted(found, key=lambda pair: (SPLITS.index(pair[0]), pair[1].name))
+
+
+def _from_tree(folder: Path, splits: Sequence[tuple[str, Path]]) -> list[Row]:
     source = _source(folder)
     rows: list[Row] = []
-    for name, split in _SPLITS.items():
-        for label, image in _images(folder / name) if (folder / name).is_dir() else ():
+    for split, parent in splits:
+        for label, image in _images(parent):
             # Where no case is told, the same name under two splits is the same image.
             group = f"{label}/{image.stem}"
             rows.append(Row(image, None, label, split, source, group, source, len(rows) + 1))
-    if not rows:
-        raise DatasetError(_("The folders of the dataset have no images in them."))
     return rows
 
 
 def _images(parent: Path) -> Iterator[tuple[str, Path]]:
-    """Yield label and file of every image below ``<parent>/<label>/``, in order."""
+    """Yield label and file of every image in ``<parent>/<label>/``, in order."""
+    folders = [each for each in _listed(parent) if each.is_dir()]
+    if not folders:
+        raise DatasetError(_("The folders of the dataset have no images in them."))
+    for number, folder in enumerate(folders, 1):
+        files = _listed(folder)
+        if any(file.is_dir() for file in files):
+            raise DatasetError(
+                _(
+                    "A label's folder, number {n} in the order of the alphabet, has folders in it: "
+                    "move their images up, or list them in a manifest.csv."
+                ).format(n=number)
+            )
+        # A link that leads nowhere is an image that cannot be read, which is said at its turn.
+        images = [file for file in files if file.is_file() or file.is_symlink()]
+        if not images:
+            raise DatasetError(
+                _(
+                    "A label's folder, number {n} in the order of the alphabet, is empty; fill or "
+                    "remove it."
+                ).format(n=number)
+            )
+        for image in images:
+            yield folder.name, image
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder, in order, without what systems leave there."""
     try:
-        folders = sorted(each for each in parent.iterdir() if each.is_dir())
-        found = [
-            (folder.name, sorted(f for f in folder.iterdir() if f.is_file()))
-            for folder in folders
-            if not folder.name.startswith(".")
-        ]
+        return sorted(
+            each
+            for each in folder.iterdir()
+            if not each.name.startswith(".") and each.name.lower() not in _LITTER
+        )
     except OSError as error:
         raise DatasetError(
-            _("A file of the dataset cannot be read from disk; check its permissions.")
+            _("A folder of the dataset cannot be listed; check its permissions.")
         ) from error
-    if not found:
-        raise DatasetError(_("The folders of the dataset have no images in them."))
-    for label, files in found:
-        images = [file for file in files if not file.name.startswith(".")]
-        if not images:
-            raise DatasetError(_("A label's folder in the dataset is empty; fill or remove it."))
-        for image in images:
-            yield label, image
 
 
 def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
     arrays = npz_arrays(path)
     rows: list[Row] = []
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         if f"{split}_images" not in arrays and f"{split}_labels" not in arrays:
             continue
         images, truth = arrays.get(f"{split}_images"), arrays.get(f"{split}_labels")
@@ -254,8 +344,8 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
             raise DatasetError(
                 _("The archive of arrays has images without labels, or the reverse.")
             )
-        _check_arrays(images, truth, masks, groups)
-        for index, label in enumerate(_named(truth.reshape(-1), names)):
+        check_arrays(images, truth, masks, groups)
+        for index, label in enumerate(named(truth.reshape(-1), names)):
             group = f"{split}-{index}" if groups is None else str(groups.reshape(-1)[index])
             rows.append(
                 Row(
@@ -273,38 +363,6 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
     if not rows:
         raise DatasetError(_("The archive of arrays needs train_images and train_labels."))
     return rows
-
-
-def _check_arrays(
-    images: NDArray[np.generic],
-    truth: NDArray[np.generic],
-    masks: NDArray[np.generic] | None,
-    groups: NDArray[np.generic] | None,
-) -> None:
-    grey = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
-    if images.dtype != np.uint8 or not grey:
-        raise DatasetError(
-            _("The images of the archive must be N x H x W or N x H x W x 3, in 8 bits.")
-        )
-    n = len(images)
-    if truth.size != n or any(each is not None and len(each) != n for each in (masks, groups)):
-        raise DatasetError(_("The arrays of the archive have different lengths."))
-    if masks is not None and masks.shape != images.shape[:3]:
-        raise DatasetError(_("A mask of the dataset has another size than its image."))
-
-
-def _named(truth: NDArray[np.generic], names: Sequence[str] | None) -> list[str]:
-    if truth.dtype.kind in "US":
-        return [str(label) for label in truth]
-    if truth.dtype.kind not in "iu":
-        raise DatasetError(_("The labels of the archive must be whole numbers or words."))
-    if names is None:
-        return [str(int(number)) for number in truth]
-    if truth.min(initial=0) < 0 or truth.max(initial=0) >= len(names):
-        raise DatasetError(
-            _("The archive has more labels than names were given; name every number from 0.")
-        )
-    return [names[int(number)] for number in truth]
 
 
 def _mask(folder: Path, label: str, image: Path) -> Path | None:

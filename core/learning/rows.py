@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError, ScanError
+from core.learning.archive import npz_arrays
 from core.scan import Scan, read_scan
 from core.text import _
-
-#: Arrays an archive may hold, for each of its splits.
-_ARRAYS = ("images", "labels", "masks", "groups")
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ class Row:
     device: str
     entry: int = 0
     index: int | None = None
-    about: Mapping[str, str] = field(default_factory=lambda: _NOTHING, hash=False)
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def hold_out(rows: Iterable[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
@@ -99,7 +93,7 @@ def fingerprint(rows: Iterable[Row]) -> str:
     digest = hashlib.sha256()
     for row in sorted(rows, key=place):
         digest.update(f"{row.source}/{row.label}\n".encode())
-        for content in (image_bytes(row), _mask_bytes(row)):
+        for content in (_content(row, row.image, "images"), _content(row, row.mask, "masks")):
             # 32 bytes each, so that a missing mask cannot be taken for the next image.
             digest.update(bytes(32) if content is None else hashlib.sha256(content).digest())
     return digest.hexdigest()
@@ -120,21 +114,29 @@ def image_bytes(row: Row) -> bytes:
     DatasetError
         The file cannot be read from disk.
     """
-    return _bytes(row.image) if row.index is None else _pixels(row, "images").tobytes()
+    return _bytes(row, row.image) if row.index is None else _pixels(row, "images").tobytes()
 
 
-def _mask_bytes(row: Row) -> bytes | None:
-    if row.mask is None:
+def _content(row: Row, path: Path | None, kind: str) -> bytes | None:
+    """Return what an image or a mask is told apart by."""
+    if path is None:
         return None
-    return _bytes(row.mask) if row.index is None else _pixels(row, "masks").tobytes()
+    if row.index is None:
+        return _bytes(row, path)
+    # The same bytes are another picture where they stand in rows of another length.
+    pixels = _pixels(row, kind)
+    return f"{pixels.shape}\n".encode() + pixels.tobytes()
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(row: Row, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise DatasetError(
-            _("A file of the dataset cannot be read from disk; check its permissions.")
+            _(
+                "Entry {n} of the dataset cannot be read from disk; check that it is there and "
+                "its permissions."
+            ).format(n=row.entry)
         ) from error
 
 
@@ -149,7 +151,7 @@ def load_scan(row: Row) -> Scan:
         The file cannot be read from disk.
     """
     if row.index is None:
-        return read_scan(_bytes(row.image))
+        return read_scan(_bytes(row, row.image))
     pixels = _pixels(row, "images")
     return Scan.from_pixels(np.array(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels))
 
@@ -157,22 +159,42 @@ def load_scan(row: Row) -> Scan:
 def load_mask(row: Row, height: int, width: int) -> NDArray[np.uint8]:
     """Decode the row's mask for an image of a size: (H, W) uint8, 255 in a lesion and 0 elsewhere.
 
+    A mask of 0 and 1 is taken as one of 0 and 255.
+
     Raises
     ------
     DatasetError
-        The mask cannot be read, or has another size.
+        The mask cannot be read, has another size, or has nothing white in it though it is not
+        black.
     """
     if row.mask is None:
         return np.zeros((height, width), np.uint8)
-    try:
-        found = _pixels(row, "masks") if row.index is not None else read_scan(_bytes(row.mask)).grey
-    except ScanError as error:
-        raise _unreadable(row, error) from error
+    if row.index is not None:
+        found = _pixels(row, "masks")
+    else:
+        try:
+            found = read_scan(_bytes(row, row.mask)).grey
+        except ScanError as error:
+            raise DatasetError(
+                _("The mask of entry {n} of the dataset cannot be read: {reason}").format(
+                    n=row.entry, reason=error
+                )
+            ) from error
     if found.shape != (height, width):
-        raise DatasetError(_("A mask of the dataset has another size than its image."))
-    # Masks in archives are often 0 and 1.
-    limit = 127 if row.index is None or found.max(initial=0) > 1 else 0
-    return np.where(found > limit, 255, 0).astype(np.uint8)
+        raise DatasetError(
+            _("The mask of entry {n} of the dataset has another size than its image.").format(
+                n=row.entry
+            )
+        )
+    brightest = int(found.max(initial=0))
+    if 1 < brightest <= 127:
+        # An indexed mask, or one of several kinds: read as it is, its lesion would be lost.
+        raise DatasetError(
+            _(
+                "The mask of entry {n} of the dataset is not black and white; save it as 0 and 255."
+            ).format(n=row.entry)
+        )
+    return np.where(found > (0 if brightest == 1 else 127), 255, 0).astype(np.uint8)
 
 
 def load_grey(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -186,49 +208,16 @@ def load_grey(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
         image = load_scan(row).grey
     except ScanError as error:
-        raise _unreadable(row, error) from error
+        raise DatasetError(
+            _("Entry {n} of the dataset cannot be read: {reason}").format(n=row.entry, reason=error)
+        ) from error
     return image, load_mask(row, *image.shape)
 
 
-def _unreadable(row: Row, error: ScanError) -> DatasetError:
-    return DatasetError(
-        _("Entry {n} of the dataset cannot be read: {reason}").format(n=row.entry, reason=error)
-    )
-
-
-def npz_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    """Return the arrays of an ``.npz`` that make a dataset, by name.
-
-    They are held in memory as they are; the last two archives stay there.
-
-    Raises
-    ------
-    DatasetError
-        It is none, is damaged, or holds Python objects, which are never loaded.
-    """
-    try:
-        facts = path.stat()
-        return _loaded(path, facts.st_mtime_ns, facts.st_size)
-    except ValueError as error:
-        # What NumPy says of pickled objects, which could run anything.
-        raise DatasetError(
-            _("The archive of arrays holds something else than numbers and words.")
-        ) from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise DatasetError(_("The archive of arrays cannot be read: it is damaged.")) from error
-
-
-@lru_cache(maxsize=2)
-def _loaded(path: Path, _changed: int, _size: int) -> Mapping[str, NDArray[np.generic]]:
-    if not zipfile.is_zipfile(path):
-        raise zipfile.BadZipFile
-    with np.load(path, allow_pickle=False) as stored:
-        wanted = {f"{split}_{kind}" for split in ("train", "val", "test") for kind in _ARRAYS}
-        arrays = {name: stored[name] for name in stored.files if name in wanted}
-    for array in arrays.values():
-        array.flags.writeable = False
-    return MappingProxyType(arrays)
-
-
 def _pixels(row: Row, kind: str) -> NDArray[np.uint8]:
-    return np.asarray(npz_arrays(row.image)[f"{row.split}_{kind}"][row.index], np.uint8)
+    try:
+        return np.asarray(npz_arrays(row.image)[f"{row.split}_{kind}"][row.index], np.uint8)
+    except (KeyError, IndexError) as error:
+        raise DatasetError(
+            _("The archive of arrays was changed while it was in use; start again.")
+        ) from error

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from core.errors import DatasetError
 from core.learning.dataset import Arrays
 from core.scan.phantom import LesionSpec, PhantomSpec, make_phantom
 
@@ -19,6 +23,18 @@ _LESIONS: Mapping[str, LesionSpec | None] = {
     "benign": LesionSpec(width_mm=14, height_mm=9, echo_db=-25, posterior_db=4),
     "malignant": LesionSpec(shape="irregular", width_mm=11, height_mm=14, posterior_db=-12),
 }
+
+
+GREY = np.array(make_phantom(PhantomSpec(64, 48), seed=3).scan.grey)
+
+
+def says(error: pytest.ExceptionInfo[DatasetError], *words: str) -> None:
+    """Hold an error against its words, and against what no error may say."""
+    text = str(error.value)
+    assert all(word in text for word in words), text
+    assert "\n" not in text
+    for private in ("secret-ward", "benign00", "malignant0", ".png", str(Path.cwd())):
+        assert private not in text
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> Path:
@@ -75,3 +91,14 @@ def toy_arrays(n: int = 12, size: int = 32) -> Arrays:
             masks[i][square] = 255
     inside = np.tile(np.array([0, 0, size, size], np.int32), (n, 1))
     return Arrays(np.clip(images, 0, 255).astype(np.uint8), masks, inside, labels)
+
+
+@contextmanager
+def largest_file(limit: int) -> Iterator[None]:
+    """Let no file grow beyond ``limit`` bytes, as a disk that fills."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

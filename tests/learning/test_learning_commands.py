@@ -194,6 +194,9 @@ def test_evaluate_says_in_one_line_what_is_wrong(
         (["--size", "16"], 2),
         (["--epochs", "0"], 2),
         (["--epochs", "many"], 2),
+        (["--val-share", "0"], 2),
+        (["--val-share", "0.6"], 2),
+        (["--val-share", "nan"], 2),
         (["--task", "Not A Task"], 1),
         (["--version", "first"], 1),
         (["--about", "nowhere.json"], 1),
@@ -224,6 +227,7 @@ def test_a_wrong_option_is_said_before_any_training(
     [
         (LABELS, ("val",), "split train"),
         (("normal", "benign"), ("train", "val"), "malignant"),
+        (("benign", "malignant"), ("train", "val"), "no training image"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_said_before_any_training(
@@ -236,6 +240,7 @@ def test_data_that_cannot_be_trained_on_is_said_before_any_training(
     words: str,
 ) -> None:
     monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("core.learning.dataset.load_grey", lambda _row: pytest.fail("decoded"))
     folder = tmp_path / "part"
     every = read_dataset(data, LABELS)
     rows = [row for row in every if row.label in labels and row.split in splits]
@@ -258,6 +263,8 @@ def test_data_without_rows_to_watch_keeps_some_aside_and_some_to_calibrate(tmp_p
     assert len(rows) == 120
     assert not sides["train"] & sides["val"]
     assert 0.05 < len(sides["val"]) / 60 < 0.3
+    args.val_share = 0.5
+    assert sum(row.split == "val" for row in commands._rows(args, LABELS)) > 30
     # By another hash than the rows that calibrate: by the same one none would be left for that.
     fit, held = hold_out([row for row in rows if row.split == "train"], 0.15, args.seed)
     assert len(fit) > len(held) > 0
@@ -287,7 +294,7 @@ def test_an_archive_of_arrays_is_evaluated_by_the_names_of_its_numbers(
     for name in ("accuracy", "roc_auc", "brier"):
         assert found[name]["value"] == pytest.approx(wanted[name]["value"], abs=1e-6)
     assert main([*command, str(archive)]) == 1
-    assert "label this model does not know" in capsys.readouterr().err
+    assert "--label-names" in capsys.readouterr().err
 
 
 @pytest.mark.slow

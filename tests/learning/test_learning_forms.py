@@ -5,19 +5,15 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from learning_factory import LABELS, phantom_folder, write_manifest, write_png
+from learning_factory import GREY, LABELS, phantom_folder, says, write_manifest, write_png
 
 from core.errors import DatasetError
 from core.learning.dataset import load_arrays
 from core.learning.forms import check_classes, read_dataset, rows_of_split
-from core.learning.rows import Row, fingerprint, hold_out, load_grey, load_scan
-from core.scan import PhantomSpec, make_phantom
-
-GREY = np.array(make_phantom(PhantomSpec(64, 48), seed=3).scan.grey)
+from core.learning.rows import load_grey
 
 
 def tree(folder: Path, splits: tuple[str, ...] = ("train", "test"), each: int = 2) -> Path:
@@ -27,31 +23,6 @@ def tree(folder: Path, splits: tuple[str, ...] = ("train", "test"), each: int = 
                 name = f"{split}-{number}.png"
                 write_png(folder / split / label / name, np.roll(GREY, number, axis=1))
     return folder
-
-
-def archive(path: Path, **arrays: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
-    return path
-
-
-def medmnist(n: int = 6, side: int = 28, channels: tuple[int, ...] = ()) -> dict[str, Any]:
-    rng = np.random.default_rng(side)
-    return {
-        f"{split}_{kind}": value
-        for split in ("train", "val", "test")
-        for kind, value in (
-            ("images", rng.integers(0, 256, (n, side, side, *channels), dtype=np.uint8)),
-            ("labels", (np.arange(n) % 2).reshape(-1, 1).astype(np.uint8)),
-        )
-    }
-
-
-def says(error: pytest.ExceptionInfo[DatasetError], *words: str) -> None:
-    text = str(error.value)
-    assert all(word in text for word in words), text
-    assert "\n" not in text
-    assert ".png" not in text
 
 
 def test_a_folder_without_manifest_is_read_and_split_the_same_way_every_time(
@@ -81,108 +52,12 @@ def test_a_folder_tree_is_read_under_any_name_of_its_splits(tmp_path: Path) -> N
     assert not mask.any()
 
 
-@pytest.mark.parametrize("channels", [(), (1,), (3,)])
-def test_an_archive_of_arrays_is_read_as_it_is(tmp_path: Path, channels: tuple[int, ...]) -> None:
-    arrays = medmnist(channels=channels)
-    path = archive(tmp_path / "mnist.npz", **arrays)
-    rows = read_dataset(path, ("malignant", "benign"), names=("malignant", "benign"))
-    assert Counter(row.split for row in rows) == {"train": 6, "val": 6, "test": 6}
-    row = rows_of_split(rows, "val")[3]
-    assert (row.label, row.index) == ("benign", 3)
-    stored = arrays["val_images"][3]
-    pixels = load_scan(row).pixels
-    np.testing.assert_array_equal(pixels, stored[..., 0] if channels == (1,) else stored)
-    found = load_arrays(rows, ("benign", "malignant"), 32)
-    assert found.images.shape == (18, 32, 32)
-    assert Counter(found.labels.tolist()) == {0: 9, 1: 9}
-
-
-def test_numbers_are_never_taken_for_labels_they_may_not_mean(tmp_path: Path) -> None:
-    path = archive(tmp_path / "mnist.npz", **medmnist())
-    # In BreastMNIST 0 is malignant: a model that knows words is not given numbers.
-    with pytest.raises(DatasetError) as error:
-        read_dataset(path, ("benign", "malignant"))
-    says(error, "label this model does not know")
-    assert {row.label for row in read_dataset(path)} == {"0", "1"}
-    with pytest.raises(DatasetError) as error:
-        read_dataset(path, names=("malignant",))
-    says(error, "more labels than names")
-
-
-def test_masks_and_patients_of_an_archive_count(tmp_path: Path) -> None:
-    arrays = {
-        "train_images": np.stack([GREY] * 4),
-        "train_labels": np.array(["benign", "malignant"] * 2),
-        "train_masks": (np.stack([GREY] * 4) > 100).astype(np.uint8),
-        "train_groups": np.array([7, 7, 8, 8]),
-    }
-    rows = read_dataset(archive(tmp_path / "own.npz", **arrays), LABELS)
-    assert [row.group for row in rows] == ["7", "7", "8", "8"]
-    np.testing.assert_array_equal(load_grey(rows[2])[1], np.where(GREY > 100, 255, 0))
-    kept, held = hold_out(rows, 0.5, seed=1)
-    assert not {row.group for row in kept} & {row.group for row in held}
-
-
-def test_an_archive_s_fingerprint_is_of_every_picture_in_it(tmp_path: Path) -> None:
-    arrays = medmnist()
-    rows = read_dataset(archive(tmp_path / "a" / "set.npz", **arrays))
-    before = fingerprint(rows)
-    arrays["test_images"] = arrays["test_images"].copy()
-    arrays["test_images"][5, 0, 0] ^= 1
-    assert fingerprint(read_dataset(archive(tmp_path / "b" / "set.npz", **arrays))) != before
-    assert fingerprint(rows[::-1]) == before
-
-
-class Harmful:
-    """Runs code where it is unpickled."""
-
-    def __reduce__(self) -> Any:
-        return (pytest.fail, ("the archive's own code ran",))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"train_labels": None}, ("images without labels",)),
-        ({"train_labels": np.arange(3)}, ("different lengths",)),
-        ({"train_masks": np.zeros((6, 20, 28), np.uint8)}, ("another size",)),
-        ({"train_images": np.zeros((6, 28, 28), np.float32)}, ("8 bits",)),
-        ({"train_images": np.zeros((6, 28, 28, 2), np.uint8)}, ("8 bits",)),
-        ({"train_labels": np.linspace(0, 1, 6)}, ("whole numbers or words",)),
-        ({"train_labels": np.array([Harmful()] * 6, object)}, ("something else than numbers",)),
-    ],
-)
-def test_an_archive_that_does_not_fit_together_is_refused(
-    tmp_path: Path, change: dict[str, Any], words: tuple[str, ...]
-) -> None:
-    arrays = {name: value for name, value in (medmnist() | change).items() if value is not None}
-    with pytest.raises(DatasetError) as error:
-        read_dataset(archive(tmp_path / "set.npz", **arrays))
-    says(error, *words)
-
-
-@pytest.mark.parametrize("damage", ["text", "cut", "empty", "gone", "other"])
-def test_what_is_no_archive_of_arrays_is_refused(tmp_path: Path, damage: str) -> None:
-    path = archive(tmp_path / "set.npz", **medmnist())
-    whole = path.read_bytes()
-    contents = {"text": b"no archive", "cut": whole[: len(whole) // 2], "empty": b""}
-    if damage == "other":
-        archive(path, something=np.zeros(3))
-    elif damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(contents[damage])
-    with pytest.raises(DatasetError) as error:
-        read_dataset(path)
-    says(error, "train_images" if damage == "other" else "cannot be read")
-
-
 def test_an_empty_label_is_found_before_training(tmp_path: Path) -> None:
     folder = tree(tmp_path / "set")
     (folder / "train" / "normal").mkdir()
     with pytest.raises(DatasetError) as error:
         read_dataset(folder)
-    says(error, "is empty")
+    says(error, "number 3", "is empty")
     (folder / "train" / "normal").rmdir()
     with pytest.raises(DatasetError) as error:
         check_classes(read_dataset(folder), LABELS)
@@ -195,10 +70,15 @@ def test_an_empty_label_is_found_before_training(tmp_path: Path) -> None:
 def test_a_manifest_reads_nothing_outside_its_folder(tmp_path: Path) -> None:
     folder = phantom_folder(tmp_path / "ward", train=1, val=1)
     outside = write_png(tmp_path / "private" / "images" / "benign" / "a.png", GREY)
-    for file in (str(outside), "../../../private/images/benign/a.png", "a\0.png"):
+    up = "../../../private/images/benign/a.png"
+    for file in (str(outside), up, up.replace("/", "\\"), "C:/a.png", "../benign/benign00.png"):
         (folder / "manifest.csv").write_text(f"file,label\n{file},benign\n", encoding="utf-8")
-        with pytest.raises(DatasetError):
+        with pytest.raises(DatasetError) as error:
             read_dataset(folder, LABELS)
+        says(error, "Line 2", "outside")
+    (folder / "manifest.csv").write_text("file,label\na\0.png,benign\n", encoding="utf-8")
+    with pytest.raises(DatasetError):
+        read_dataset(folder, LABELS)
     write_manifest(folder, [{"file": "a.png", "label": "../../private/images/benign"}])
     with pytest.raises(DatasetError) as error:
         read_dataset(folder)
@@ -249,40 +129,129 @@ def test_what_else_a_manifest_says_stays_with_the_image(tmp_path: Path) -> None:
     assert (row.device, dict(row.about), row.entry) == ("A", {"birads": "4"}, 2)
 
 
-def test_the_cache_takes_no_memory_until_it_is_read(tmp_path: Path) -> None:
-    rows = read_dataset(phantom_folder(tmp_path / "ward", train=2, val=1), LABELS)
-    found = load_arrays(rows, LABELS, 32, tmp_path / "cache")
-    assert isinstance(found.images, np.memmap)
-    assert not found.images.flags.writeable
+def test_case_and_group_together_part_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "ward"
+    told = [
+        ("a", "1", "x"),
+        ("b", "2", "x"),  # a near-duplicate of another patient's image: both patients stay together
+        ("c", "2", "y"),
+        ("d", "", "y"),
+        ("e", "3", "z"),
+        ("f", "3", ""),
+        ("g", "", "3"),  # a group called like a case is not that case, but may stay with it
+        ("h", "", ""),
+        ("i", "", "w"),
+        ("j", "", "w"),
+    ]
+    for name, _case, _group in told:
+        write_png(folder / "images" / "benign" / f"{name}.png", GREY)
+    columns = [
+        {"file": f"{name}.png", "label": "benign", "case": case, "group": group}
+        for name, case, group in told
+    ]
+    wanted = {
+        **dict.fromkeys("abcd", "1"),
+        **dict.fromkeys("efg", "3"),
+        "h": "h",
+        "i": "w",
+        "j": "w",
+    }
+    for entries in (columns, columns[::-1]):
+        write_manifest(folder, entries)
+        assert {row.image.stem: row.group for row in read_dataset(folder)} == wanted
 
 
-def test_a_killed_run_leaves_no_half_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = read_dataset(phantom_folder(tmp_path / "ward", train=2, val=1), LABELS)
-    calls: list[Row] = []
-
-    def cut_off(row: Row) -> Any:
-        calls.append(row)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return load_grey(row)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("core.learning.dataset.load_grey", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            load_arrays(rows, LABELS, 32, tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
-    found = load_arrays(rows, LABELS, 32, tmp_path / "cache")
-    np.testing.assert_array_equal(found.images, load_arrays(rows, LABELS, 32).images)
+def test_long_chains_of_duplicates_are_one_group(tmp_path: Path) -> None:
+    folder = tmp_path / "ward"
+    entries = []
+    for number in range(60):
+        write_png(folder / "images" / "benign" / f"{number}.png", GREY)
+        pair = {"case": f"{(7 * number) % 60:02d}", "group": f"{(7 * number) % 60 // 2}"}
+        entries.append({"file": f"{number}.png", "label": "benign", **pair})
+        pair = {"case": f"{(7 * number) % 60:02d}", "group": f"{((7 * number) % 60 + 1) // 2}"}
+        write_png(folder / "images" / "benign" / f"{number}b.png", GREY)
+        entries.append({"file": f"{number}b.png", "label": "benign", **pair})
+    write_manifest(folder, entries)
+    assert {row.group for row in read_dataset(folder)} == {"00"}
 
 
-def test_a_full_disk_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = read_dataset(phantom_folder(tmp_path / "ward", train=1, val=1), LABELS)
+def test_a_split_is_found_under_each_of_its_names(tmp_path: Path) -> None:
+    folder = phantom_folder(tmp_path / "ward", train=1, val=0)
+    names = {"benign00.png": "Validation", "malignant00.png": "night", "normal00.png": ""}
+    write_manifest(
+        folder,
+        [{"file": f, "label": f[:-6], "split": split} for f, split in names.items()],
+    )
+    rows = read_dataset(folder, LABELS)
+    # Called `validation` and not found, they would be left out and others watched instead.
+    assert [row.split for row in rows] == ["val", "night", "train"]
+    assert rows_of_split(rows, "valid") == rows_of_split(rows, "val") == rows[:1]
+    assert rows_of_split(rows, "night") == rows[1:2]
+    assert rows_of_split(rows, None) == rows
+    tall = read_dataset(tree(tmp_path / "set", ("Testing", "Training")))
+    assert [row.split for row in tall] == ["train"] * 4 + ["test"] * 4
+    assert [row.entry for row in tall] == list(range(1, 9))
 
-    def full(*_arguments: Any, **_options: Any) -> Any:
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.learning.dataset.np.lib.format.open_memmap", full)
+def test_how_much_is_watched_is_an_option(tmp_path: Path) -> None:
+    folder = phantom_folder(tmp_path / "ward", train=40, val=0)
+    (folder / "manifest.csv").unlink()
+    watched = {
+        share: {row.image for row in read_dataset(folder, val_share=share) if row.split == "val"}
+        for share in (0.0, 0.15, 0.5)
+    }
+    assert not watched[0.0]
+    assert watched[0.15] < watched[0.5]
+    assert 0.35 < len(watched[0.5]) / 120 < 0.65
+
+
+def test_no_image_is_left_out_unsaid(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "set")
+    (folder / "train" / "benign" / "Thumbs.db").write_bytes(b"left by a system")
+    (folder / "train" / ".hidden").mkdir()
+    rows = read_dataset(folder)
+    assert len(rows) == 8
+    (folder / "train" / "benign" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    rows = read_dataset(folder)
+    (lost,) = (row for row in rows if row.image.name == "gone.png")
     with pytest.raises(DatasetError) as error:
-        load_arrays(rows, LABELS, 32, tmp_path / "cache")
-    says(error, "disk is full")
-    assert not list((tmp_path / "cache").iterdir())
+        load_arrays(rows, ("benign", "malignant"), 32)
+    says(error, f"Entry {lost.entry} ", "from disk")
+    write_png(folder / "train" / "malignant" / "patient-1" / "a.png", GREY)
+    with pytest.raises(DatasetError) as error:
+        read_dataset(folder)
+    says(error, "number 2", "folders in it")
+
+
+def test_three_forms_of_the_same_images_are_the_same_images(tmp_path: Path) -> None:
+    pictures = [np.roll(GREY, step, axis=1) for step in range(6)]
+    labels = ["benign", "malignant"] * 3
+    splits = ["train"] * 4 + ["test"] * 2
+    for number, (picture, label, split) in enumerate(zip(pictures, labels, splits, strict=True)):
+        write_png(tmp_path / "set" / "images" / label / f"{number}.png", picture)
+        write_png(tmp_path / "tree" / "set" / split / label / f"{number}.png", picture)
+    write_manifest(
+        tmp_path / "set",
+        [
+            {"file": f"{number}.png", "label": label, "split": split}
+            for number, (label, split) in enumerate(zip(labels, splits, strict=True))
+        ],
+    )
+    np.savez(
+        tmp_path / "set.npz",
+        train_images=np.stack(pictures[:4]),
+        train_labels=np.array([0, 1, 0, 1]),
+        test_images=np.stack(pictures[4:]),
+        test_labels=np.array([0, 1]),
+    )
+    known = ("benign", "malignant")
+    forms = (tmp_path / "set", tmp_path / "tree" / "set", tmp_path / "set.npz")
+    rows = [read_dataset(form, known, names=known) for form in forms]
+    told = [
+        sorted((r.split, r.label, r.source, load_grey(r)[0].tobytes()) for r in f) for f in rows
+    ]
+    assert told[0] == told[1] == told[2]
+    arrays = [load_arrays(form, known, 32) for form in rows]
+    for other in arrays[1:]:
+        for name in ("images", "masks", "inside", "labels"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(arrays[0], name))
