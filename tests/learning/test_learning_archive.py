@@ -147,26 +147,33 @@ def test_what_is_no_archive_of_arrays_is_refused(tmp_path: Path, damage: str) ->
 
 
 @pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("damage", [b"\x00", b"\xff"])
 def test_a_damaged_archive_is_found_before_anything_is_learned_from_it(
-    tmp_path: Path, packed: bool
+    tmp_path: Path, packed: bool, damage: bytes
 ) -> None:
     path = tmp_path / "set.npz"
-    (np.savez_compressed if packed else np.savez)(path, **medmnist(side=40))
+    arrays = medmnist(n=12, side=40)
+    arrays = {name: value // 64 for name, value in arrays.items()}  # so that it packs
+    (np.savez_compressed if packed else np.savez)(path, **arrays)
     whole = path.read_bytes()
-    middle = whole.index(b"train_images.npy") + 3000
-    path.write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
-    with pytest.raises(DatasetError) as error:
-        read_dataset(path)
-    says(error, "damaged")
+    for after in (200, 1500, 3000):
+        middle = whole.index(b"train_images.npy") + after
+        path.write_bytes(whole[:middle] + damage * 90 + whole[middle + 90 :])
+        with pytest.raises(DatasetError) as error:
+            read_dataset(path)
+        says(error, "damaged")
 
 
-def test_an_archive_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("promised", [b"9", b"3"])
+def test_an_archive_that_does_not_hold_what_it_promises_is_refused(
+    tmp_path: Path, promised: bytes
+) -> None:
     path = archive(tmp_path / "set.npz", **medmnist())
     with zipfile.ZipFile(path) as whole:
         parts = {name: whole.read(name) for name in whole.namelist()}
     header = parts["train_images.npy"]
     # As long as before: only the number of the images is another.
-    parts["train_images.npy"] = header.replace(b"(6, 28, 28), ", b"(9, 28, 28), ")
+    parts["train_images.npy"] = header.replace(b"(6, 28, 28), ", b"(" + promised + b", 28, 28), ")
     assert parts["train_images.npy"] != header
     with zipfile.ZipFile(path, "w") as changed:
         for name, data in parts.items():
