@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +23,8 @@ from core.text import _
 SPLITS = ("train", "val", "test")
 #: Arrays an archive may hold for each split: the large ones are mapped, the small ones loaded.
 _LARGE, _SMALL = ("images", "masks"), ("labels", "groups")
+#: Bytes that the labels or the groups of a split may have: they are held in memory.
+_MOST_WORDS = 2**28
 
 
 def npz_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
@@ -62,11 +67,17 @@ def _loaded(
                 continue
             with archive.open(f"{name}.npy") as member:
                 dtype, order, shape = _header(member)
-                mapped = name.endswith(_LARGE)
-                array = _mapped(member, dtype, order, shape) if mapped else None
-            if array is None:
-                with archive.open(f"{name}.npy") as member:
-                    array = np.lib.format.read_array(member, allow_pickle=False)
+                wanted = dtype.itemsize * math.prod(shape)
+                # Before anything is made room for: a header may promise whatever it likes.
+                if archive.getinfo(f"{name}.npy").file_size - member.tell() != wanted:
+                    raise EOFError
+                if name.endswith(_LARGE):
+                    array = _mapped(member, dtype, order, shape)
+                elif wanted <= _MOST_WORDS:
+                    words = np.frombuffer(member.read(), dtype) if wanted else np.empty(0, dtype)
+                    array = words.reshape(shape, order="F" if order == "F" else "C")
+                else:
+                    raise EOFError
             array.flags.writeable = False
             arrays[name] = array
     return MappingProxyType(arrays)
@@ -74,12 +85,18 @@ def _loaded(
 
 def _header(member: IO[bytes]) -> tuple[np.dtype[np.generic], str, tuple[int, ...]]:
     version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(member)
-    else:  # only for names of fields that are not Latin: no picture and no label
-        raise _no_numbers()
+    try:
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(member)
+        else:  # only for names of fields that are not Latin: no picture and no label
+            raise _no_numbers()
+    except (SyntaxError, TypeError, OverflowError, MemoryError, tokenize.TokenError) as error:
+        # What NumPy's reader of headers lets through beside its own ValueError.
+        raise ValueError from error
+    if any(type(side) is not int or side < 0 for side in shape):
+        raise ValueError
     if dtype.hasobject or dtype.names is not None:
         # Python objects could run anything when they are loaded.
         raise _no_numbers()
@@ -90,7 +107,11 @@ def _mapped(
     member: IO[bytes], dtype: np.dtype[np.generic], order: str, shape: tuple[int, ...]
 ) -> NDArray[np.generic]:
     """Unpack what is left of a member and map it."""
+    wanted = dtype.itemsize * math.prod(shape)
     try:
+        # Little may unpack to a great deal: others need the disk too.
+        if shutil.disk_usage(tempfile.gettempdir()).free < wanted:
+            raise _no_room()
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (the mapping keeps its own handle)
     except OSError as error:
         raise _no_room() from error
@@ -101,7 +122,6 @@ def _mapped(
             unpacked.flush()
         except OSError as error:
             raise _no_room() from error
-        wanted = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         if unpacked.tell() != wanted:
             raise EOFError
         if not wanted:  # nothing cannot be mapped

@@ -180,6 +180,8 @@ def _row(
         raise DatasetError(
             _("Line {line} of the manifest has a label this model does not know.").format(line=line)
         )
+    # A space that nobody sees would make another split, or another patient, of it.
+    split, device = (entry.get("split") or "").strip(), (entry.get("device") or "").strip()
     # A manifest that came with data must not make files outside of it be read.
     if _leads_outside(file):
         raise DatasetError(
@@ -198,10 +200,10 @@ def _row(
         image=image,
         mask=_mask(folder, label, image),
         label=label,
-        split=_split(entry.get("split") or "train"),
+        split=_split(split or "train"),
         source=source,
         group=group or image.stem,
-        device=entry.get("device") or source,
+        device=device or source,
         entry=line,
         about={
             name: value
@@ -224,7 +226,7 @@ def _groups(entries: Sequence[Mapping[str, str | None]]) -> list[str]:
     be on both sides. Empty where a row has neither.
     """
     keys = [
-        [(kind, value) for kind in ("case", "group") if (value := entry.get(kind))]
+        [(kind, value) for kind in ("case", "group") if (value := (entry.get(kind) or "").strip())]
         for entry in entries
     ]
     above: dict[tuple[str, str], tuple[str, str]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zipfile
-from collections import Counter
+from collections import Counter, namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +269,78 @@ def test_the_same_bytes_in_another_shape_are_another_picture(tmp_path: Path) -> 
         found.append((fingerprint(rows), load_arrays(rows, ("0", "1"), 32, tmp_path / "cache")))
     assert found[0][0] != found[1][0]
     assert not np.array_equal(found[0][1].inside, found[1][1].inside)
+
+
+def with_header(path: Path, name: str, header: str) -> Path:
+    """Write an archive of which one array begins with another header; its checksums are right."""
+    archive(path, **medmnist())
+    with zipfile.ZipFile(path) as whole:
+        parts = {part: whole.read(part) for part in whole.namelist()}
+    about = header.ljust(117).encode("latin-1") + b"\n"
+    pixels = parts[f"{name}.npy"][128:]
+    parts[f"{name}.npy"] = b"\x93NUMPY\x01\x00" + len(about).to_bytes(2, "little") + about + pixels
+    with zipfile.ZipFile(path, "w") as changed:
+        for part, data in parts.items():
+            changed.writestr(part, data)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")  # NumPy's, of a header that is no literal
+@pytest.mark.parametrize("name", ["train_images", "train_labels"])
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [
+        ("|u1", "(6, 999999999999999999, 28)"),
+        ("<i8", "(9999999999999,)"),  # 73 TiB
+        ("<i8", "(99999999999999999999,)"),
+        ("<U999999999", "(6,)"),
+        ("<i8", "(-6,)"),
+        ("|u1", "(True, 6)"),
+        ("|01", "(6,)"),
+        (",u1", "(6,)"),
+        ("|u1", "(6,\xff"),
+        ("|u1", "(" * 60),
+    ],
+)
+def test_a_header_that_lies_takes_no_memory_and_stops_nothing(
+    tmp_path: Path, name: str, dtype: str, shape: str
+) -> None:
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    with pytest.raises(DatasetError) as error:
+        read_dataset(with_header(tmp_path / "set.npz", name, header))
+    says(error, "damaged")
+
+
+def test_labels_too_many_to_be_labels_are_not_unpacked_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    archive(path, **medmnist())
+    about = "{'descr': '|u1', 'fortran_order': False, 'shape': (300000000,), }".ljust(117) + "\n"
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as whole,
+        whole.open("train_groups.npy", "w") as member,
+    ):
+        member.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + about.encode())
+        for _piece in range(300):
+            member.write(bytes(1_000_000))
+    assert path.stat().st_size < 2_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError) as error:
+            read_dataset(path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    says(error, "damaged")
+    assert most < 50_000_000
+
+
+def test_an_archive_that_would_fill_the_disk_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "set.npz", **medmnist())
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("core.learning.archive.shutil.disk_usage", lambda _path: usage(9, 8, 1))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: pytest.fail("begun"))
+    with pytest.raises(DatasetError) as error:
+        read_dataset(path)
+    says(error, "disk for temporary files is full")

@@ -161,6 +161,31 @@ def test_case_and_group_together_part_nothing(tmp_path: Path) -> None:
         assert {row.image.stem: row.group for row in read_dataset(folder)} == wanted
 
 
+def test_a_space_nobody_sees_parts_no_patient_and_loses_no_row(tmp_path: Path) -> None:
+    folder = phantom_folder(tmp_path / "ward", train=2, val=0, labels=("benign",))
+    write_manifest(
+        folder,
+        [
+            {
+                "file": "benign00.png",
+                "label": "benign",
+                "split": "val ",
+                "case": "1",
+                "device": " ",
+            },
+            {
+                "file": "benign01.png",
+                "label": "benign",
+                "split": " val",
+                "case": " 1 ",
+                "device": "A ",
+            },
+        ],
+    )
+    rows = rows_of_split(read_dataset(folder, LABELS), "val")
+    assert [(row.group, row.device) for row in rows] == [("1", "ward"), ("1", "A")]
+
+
 def test_long_chains_of_duplicates_are_one_group(tmp_path: Path) -> None:
     folder = tmp_path / "ward"
     entries = []
