@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections import namedtuple
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from core.errors import DatasetError
 from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import read_dataset
 from core.learning.rows import Row, load_grey
+
+CACHE_PROCESS = Path(__file__).with_name("cache_process.py")
 
 
 @pytest.fixture
@@ -211,16 +213,23 @@ def test_several_processes_share_one_cache(folder: Path, tmp_path: Path, broken:
     if broken:  # what each of them finds first
         load_arrays(rows, LABELS, 32, cache)
         next(cache.rglob("labels.npy")).write_bytes(b"")
-    context = get_context("spawn")
-    with context.Manager() as manager:
-        together = manager.Barrier(3)
-        with ProcessPoolExecutor(3, mp_context=context) as pool:
-            runs = [pool.submit(total, rows, cache, together) for _run in range(3)]
-            assert [run.result() for run in runs] == [wanted] * 3
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    # Processes of their own, not multiprocessing's: those start by running this one's main
+    # module again, which here may be a page that was tested before.
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    command = [sys.executable, CACHE_PROCESS, folder, cache, ready]
+    runs = [
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _run in range(3)
+    ]
+    try:
+        while len(list(ready.iterdir())) < 3:
+            assert all(run.poll() is None for run in runs)
+            time.sleep(0.01)
+        (ready / "go").touch()
+        assert [run.communicate(timeout=60)[0].strip() for run in runs] == [str(wanted)] * 3
+    finally:
+        for run in runs:
+            run.kill()
+            run.wait()
     assert len(list(cache.iterdir())) == 1
-
-
-def total(rows: list[Row], cache: Path, together: Any) -> int:
-    """Return the sum over all images, read at the same time as others do."""
-    together.wait(60)
-    return int(load_arrays(rows, LABELS, 32, cache).images.sum(dtype=np.int64))

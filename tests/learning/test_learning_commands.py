@@ -14,7 +14,7 @@ from learning_factory import LABELS, phantom_folder, write_manifest
 from test_learning_evaluation import KEYS
 
 from core.__main__ import main, make_parser
-from core.learning import commands
+from core.learning.commands import train as commands
 from core.learning.evaluation import figures, score
 from core.learning.forms import read_dataset
 from core.learning.robustness import GRADES
@@ -210,7 +210,9 @@ def test_a_wrong_option_is_said_before_any_training(
     options: list[str],
     code: int,
 ) -> None:
-    monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(
+        "core.learning.commands.train.train", lambda *_, **__: pytest.fail("trained")
+    )
     arguments = ["train", str(data), "--out", str(tmp_path / "run"), *options]
     if code == 2:
         with pytest.raises(SystemExit) as end:
@@ -239,7 +241,9 @@ def test_data_that_cannot_be_trained_on_is_said_before_any_training(
     splits: tuple[str, ...],
     words: str,
 ) -> None:
-    monkeypatch.setattr("core.learning.commands.train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(
+        "core.learning.commands.train.train", lambda *_, **__: pytest.fail("trained")
+    )
     monkeypatch.setattr("core.learning.dataset.load_grey", lambda _row: pytest.fail("decoded"))
     folder = tmp_path / "part"
     every = read_dataset(data, LABELS)

@@ -1,10 +1,9 @@
-"""What ``python -m core train`` and ``python -m core evaluate`` do."""
+"""What ``python -m core train`` does."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -17,11 +16,10 @@ import numpy as np
 from core.errors import DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
+from core.learning.commands.common import add_label_names, note, table_of, write
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
-from core.learning.forms import VAL_SHARE, check_classes, read_dataset, rows_of_split
-from core.learning.report import full_report
-from core.learning.robustness import robustness
+from core.learning.forms import VAL_SHARE, check_classes, read_dataset
 from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
 from core.learning.training import TrainingConfig, train
 from core.model import (
@@ -45,21 +43,10 @@ _POSITIVE = "malignant"
 _APPROVED = "balanced"
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _note(text: str) -> None:
-    """Say how far it is, where it does not mix with what a program reads."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 def _decoding(done: int, total: int) -> None:
     # Every 500th: a small set is decoded before anybody has read a line about it.
     if done % 500 == 0:
-        _note(_("{done} of {total} images decoded").format(done=done, total=total))
+        note(_("{done} of {total} images decoded").format(done=done, total=total))
 
 
 def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
@@ -77,20 +64,11 @@ def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
     return held_out(training, args.val_share, args.seed + 1, "val") + others
 
 
-def _add_label_names(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--label-names",
-        nargs="+",
-        metavar="NAME",
-        help=_("what the numbers in an .npz stand for, from 0"),
-    )
-
-
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``train`` takes."""
     defaults = TrainingConfig()
     parser.add_argument("data", nargs="+", type=Path, help=_("datasets: folders or .npz files"))
-    _add_label_names(parser)
+    add_label_names(parser)
     parser.add_argument(
         "--val-share",
         type=_share,
@@ -166,7 +144,7 @@ def run_train(args: argparse.Namespace) -> int:
         args.out,
         resume=args.resume,
         watch=load_arrays(watched, config.labels, config.size, cache, _decoding),
-        progress=lambda f: _write(" ".join(f"{k}={v:.4g}" for k, v in f.items())),
+        progress=lambda f: write(" ".join(f"{k}={v:.4g}" for k, v in f.items())),
     )
     write_bundle_of(model, config, rows, args, about, time.monotonic() - started)
     return 0
@@ -240,7 +218,7 @@ def write_bundle_of(
         folder, folder / "model.keras", replace(card, metrics=metrics), reference, replace=True
     )
     for name, report in metrics.items():
-        _write(_table(name, report))
+        write(table_of(name, report))
 
 
 def _about(path: Path | None) -> dict[str, Any]:
@@ -275,73 +253,3 @@ def _card(
         limits=tuple(about.get("limits", ())),
         created=datetime.now(UTC).date().isoformat(),
     )
-
-
-def _table(name: str, report: dict[str, Any]) -> str:
-    lines = [f"{name}: n={report['n']}"]
-    for key, value in report.items():
-        if isinstance(value, dict) and "value" in value:
-            lines.append(
-                f"  {key:18} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-            )
-    return "\n".join(lines)
-
-
-def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what ``evaluate`` takes."""
-    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
-    parser.add_argument("--version", help=_("version; the newest if left out"))
-    parser.add_argument("--data", type=Path, required=True, help=_("dataset: folder or .npz"))
-    _add_label_names(parser)
-    parser.add_argument("--split", help=_("only rows of this split"))
-    parser.add_argument("--out", type=Path, help=_("folder for report.json"))
-    parser.add_argument(
-        "--robustness",
-        action="store_true",
-        help=_("evaluate again under graded changes of the scans; takes some twenty times as long"),
-    )
-    parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
-
-
-def run_evaluate(args: argparse.Namespace) -> int:
-    """Measure a bundle on a dataset folder.
-
-    Raises
-    ------
-    OverreadError
-        The bundle or the data cannot be used.
-    """
-    predictor = Predictor.load(args.model, args.version, settings=load_settings())
-    card = predictor.bundle.card
-    rows = rows_of_split(read_dataset(args.data, card.labels, names=args.label_names), args.split)
-    scored = score(rows, predictor, card.labels, card.positive)
-    report = full_report(scored, card.operating_points, card.approved_operating_point) | {
-        "model": {
-            "task": card.task,
-            "version": card.version,
-            "bundle_digest": predictor.bundle.digest,
-        },
-        "data": {
-            "name": rows[0].source,
-            "split": args.split or "all",
-            "fingerprint": fingerprint(rows),
-        },
-    }
-    if args.robustness:
-        report["robustness"] = list(
-            robustness(
-                rows,
-                predictor,
-                card.labels,
-                card.positive,
-                lambda name, grade: _note(f"{name} {grade:g}"),
-            )
-        )
-    if args.out:
-        try:
-            args.out.mkdir(parents=True, exist_ok=True)
-            (args.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-        except OSError as error:
-            raise LearningError(_("The report cannot be written into this folder.")) from error
-    _write(json.dumps(report, indent=1) if args.json else _table(rows[0].source, report))
-    return 0
