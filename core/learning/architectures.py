@@ -1,102 +1,228 @@
-"""Networks by name.
-
-``lesion-net`` is the network that ships: a residual U-Net (Ronneberger et al., MICCAI 2015) whose
-class head pools the deepest features twice, over the whole picture and weighted by the network's
-own lesion map, so that the answer is tied to what it outlines. The weight is held constant
-(``stop_gradient``): the gradient of a class score therefore never runs through the decoder, which
-keeps Grad-CAM within a few percent of the bare forward pass, and the classification loss cannot
-bend the outline.
-"""
+"""Networks by name: ``lesion-net``, ``seed-cnn``, and any backbone of ``keras.applications``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-#: Names of the outputs of ``lesion-net``, as its card names them.
-CLASS_LOGITS = "class_logits"
-LESION = "lesion"
-CAM_FEATURES = "cam_features"
+from core.errors import LearningError
+from core.learning.lesion_net import (
+    CAM_FEATURES,
+    CLASS_LOGITS,
+    EMBEDDING,
+    LESION,
+    WIDTHS,
+    lesion_net,
+)
+from core.model import InputSpec, Intensity, Outputs
+from core.text import _
+
+LESION_NET, SEED_CNN = "lesion-net", "seed-cnn"
+#: Name of the one output of ``seed-cnn``.
+POSITIVE = "positive"
+_SEED_SIDE = 150
+
+#: What the backbones of a module of ``keras.applications`` want their pictures in; those that
+#: are not named rescale by themselves and take 0..255.
+_UNITS: dict[str, Intensity] = {
+    "vgg16": "caffe",
+    "vgg19": "caffe",
+    "resnet": "caffe",
+    "resnet_v2": "signed",
+    "densenet": "torch",
+    "inception_v3": "signed",
+    "inception_resnet_v2": "signed",
+    "xception": "signed",
+    "mobilenet": "signed",
+    "mobilenet_v2": "signed",
+    "nasnet": "signed",
+}
 
 
-def lesion_net(
-    size: int,
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A network to be trained, and what a card must say about it.
+
+    Attributes
+    ----------
+    model
+        Its outputs are a dictionary, by the names in ``outputs``.
+    spec
+        What it takes.
+    outputs
+        Its outputs as a card names them.
+    backbone
+        Layers that came with weights: still at first, then tuned.
+    """
+
+    model: Any
+    spec: InputSpec
+    outputs: Outputs
+    backbone: tuple[Any, ...] = ()
+
+    @property
+    def has_lesion_map(self) -> bool:
+        """Whether it outlines the lesion too."""
+        return self.outputs.lesion is not None
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether it gives one probability, of the second of two labels."""
+        return self.outputs.probabilities is not None
+
+
+def architecture_names() -> tuple[str, ...]:
+    """Return every name that :func:`build_network` knows; imports Keras."""
+    return (LESION_NET, SEED_CNN, *sorted(_backbones()))
+
+
+def build_network(
+    name: str,
     labels: int,
+    size: int,
     *,
-    widths: Sequence[int] = (24, 48, 80, 128, 160),
-    dropout: float = 0.3,
-) -> Any:
-    """Build ``lesion-net``.
+    widths: Sequence[int] = (),
+    weights: str | Path = "none",
+    member: str = "lesion_net",
+) -> Network:
+    """Build a network with fresh weights, a backbone with those asked for.
 
     Parameters
     ----------
-    size
-        Side of the square input in pixels; a multiple of 16.
+    name
+        ``lesion-net``, ``seed-cnn``, or a function of ``keras.applications`` in lower case.
     labels
-        Number of classes.
+        Number of classes; 2 for ``seed-cnn``, whose one unit scores the second.
+    size
+        Side of the square input, pixels; ``seed-cnn`` takes 150 only.
     widths
-        Channels at 1/2, 1/4, 1/8 and 1/16 of the input's resolution (the first is the stem's).
-    dropout
-        Dropped share of the pooled features while training.
+        Channels of ``lesion-net``; its own by default.
+    weights
+        For a backbone: ``none``, ``imagenet`` (downloaded by Keras) or a file of its weights.
+    member
+        Name of a ``lesion-net``, where several will be joined.
 
-    Returns
-    -------
-    keras.Model
-        Input (N, size, size, 1) float32. Outputs, as a dictionary: ``class_logits`` (N, labels),
-        ``lesion`` (N, size, size, 1) probability 0..1, ``cam_features`` (N, size/16, size/16, C).
+    Raises
+    ------
+    LearningError
+        There is no such network, it cannot have this size, or its weights cannot be had.
+    """
+    if name == LESION_NET:
+        if weights != "none":
+            raise LearningError(_("This network starts without weights: leave --weights out."))
+        model = lesion_net(size, labels, widths=widths or WIDTHS, name=member)
+        outputs = Outputs(
+            logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES, **_embedding_field()
+        )
+        return Network(model, InputSpec(size), outputs)
+    if name == SEED_CNN:
+        if weights != "none":
+            raise LearningError(_("This network starts without weights: leave --weights out."))
+        if labels != 2 or size != _SEED_SIDE:
+            raise LearningError(_("seed-cnn takes 150 pixels a side and tells two labels apart."))
+        return _seed_cnn()
+    return _transfer(name, labels, size, weights)
+
+
+def _embedding_field() -> dict[str, str]:
+    # A card names the embedding once its reader knows the entry.
+    return {"embedding": EMBEDDING} if "embedding" in Outputs.__dataclass_fields__ else {}
+
+
+def _seed_cnn() -> Network:
+    """Build the plain network of the textbook.
+
+    Three 3x3 convolutions with ReLU of 32, 64 and 128 filters, each followed by 2x2 max-pooling;
+    dense 512 with ReLU; dropout 0.5; dense 1 sigmoid (Chollet, *Deep learning with Python*, 2017,
+    section 5.2, with a layer less).
     """
     import keras
-    from keras import layers, ops
+    from keras import layers
 
-    if size % 16:
-        raise ValueError("The input size must be a multiple of 16.")
-
-    def convolve(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
-        x = layers.Conv2D(
-            channels, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal"
-        )(x)
-        return layers.BatchNormalization(momentum=0.95)(x)
-
-    def residual(x: Any, channels: int, stride: int = 1) -> Any:
-        y = layers.ReLU()(convolve(x, channels, 3, stride))
-        y = convolve(y, channels)
-        if stride > 1 or x.shape[-1] != channels:
-            x = layers.AveragePooling2D(stride)(x) if stride > 1 else x
-            x = convolve(x, channels, 1)
-        return layers.ReLU()(layers.Add()([x, y]))
-
-    image = keras.Input((size, size, 1), name="image")
-    # The stem halves the picture at once: at full resolution a convolution costs four times as
-    # much and an outline gains less than a pixel of the input from it.
-    x = layers.ReLU()(convolve(image, widths[0], 5, 2))
-    x = residual(x, widths[0])
-    skips = [x]
-    for channels in widths[1:4]:
-        x = residual(x, channels, 2)
-        x = residual(x, channels)
-        skips.append(x)
-    x = residual(x, widths[4])
-    features = layers.Activation("linear", name=CAM_FEATURES)(x)
-
-    y = features
-    for skip, channels in zip(skips[-2::-1], widths[2::-1], strict=True):
-        y = layers.UpSampling2D(2, interpolation="bilinear")(convolve(y, channels, 1))
-        y = layers.Concatenate()([y, skip])
-        y = layers.ReLU()(convolve(y, channels))
-        y = layers.ReLU()(convolve(y, channels))
-    y = layers.Conv2D(1, 1, name="lesion_half")(y)
-    y = layers.UpSampling2D(2, interpolation="bilinear")(y)
-    lesion = layers.Activation("sigmoid", name=LESION, dtype="float32")(y)
-
-    # Only layers and operations of Keras itself, so that the saved file loads in safe mode.
-    weight = ops.stop_gradient(layers.AveragePooling2D(16)(lesion))
-    inside = ops.sum(features * weight, axis=(1, 2)) / (ops.sum(weight, axis=(1, 2)) + 1e-3)
-    everywhere = layers.GlobalAveragePooling2D()(features)
-    extent = ops.concatenate([ops.max(weight, axis=(1, 2)), ops.mean(weight, axis=(1, 2))], axis=-1)
-    pooled = layers.Dropout(dropout)(layers.Concatenate()([inside, everywhere]))
-    logits = layers.Dense(labels, name=CLASS_LOGITS, dtype="float32")(
-        layers.Concatenate()([pooled, extent])
+    image = keras.Input((_SEED_SIDE, _SEED_SIDE, 3), name="image")
+    x = image
+    for filters in (32, 64, 128):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Dense(512, activation="relu")(layers.Flatten()(x))
+    x = layers.Dropout(0.5)(x)
+    x = layers.Dense(1, activation="sigmoid", name=POSITIVE)(x)
+    spec = InputSpec(_SEED_SIDE, 3, intensity="unit")
+    return Network(
+        keras.Model(image, {POSITIVE: x}, name="seed_cnn"), spec, Outputs(probabilities=POSITIVE)
     )
-    return keras.Model(
-        image, {CLASS_LOGITS: logits, LESION: lesion, CAM_FEATURES: features}, name="lesion_net"
+
+
+def _backbones() -> dict[str, Callable[..., Any]]:
+    import keras
+
+    return {
+        name.lower(): function
+        for name, function in vars(keras.applications).items()
+        if inspect.isfunction(function) and "include_top" in inspect.signature(function).parameters
+    }
+
+
+def _units(function: Callable[..., Any]) -> Intensity:
+    return _UNITS.get(function.__module__.rsplit(".", 1)[-1], "none")
+
+
+def _transfer(name: str, labels: int, size: int, weights: str | Path) -> Network:
+    import keras
+    from keras import layers
+
+    backbones = _backbones()
+    if name not in backbones:
+        raise LearningError(
+            _("There is no network of this name; these are known: {names}.").format(
+                names=", ".join((LESION_NET, SEED_CNN, *sorted(backbones)))
+            )
+        )
+    image = keras.Input((size, size, 3), name="image")
+    asked = "imagenet" if weights == "imagenet" else None
+    try:
+        backbone = backbones[name](include_top=False, weights=asked, input_tensor=image)
+        if weights not in ("none", "imagenet"):
+            _load_backbone(backbone, Path(weights))
+    except ValueError as error:
+        raise LearningError(
+            _("This network cannot be built for {size} pixels a side.").format(size=size)
+        ) from error
+    except Exception as error:
+        # Keras wraps what its download runs into as a bare Exception.
+        if asked is None:
+            raise
+        raise LearningError(
+            _(
+                "The ImageNet weights cannot be downloaded here. Download the file of this network "
+                "without its top from the Keras site elsewhere, and pass it with --weights FILE."
+            )
+        ) from error
+    features = backbone.output
+    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
+    logits = layers.Dense(labels, name=CLASS_LOGITS, dtype="float32")(x)
+    model = keras.Model(image, {CLASS_LOGITS: logits}, name=name)
+    spec = InputSpec(size, 3, intensity=_units(backbones[name]))
+    # Grad-CAM explains the last feature map that a layer of the backbone makes.
+    outputs = Outputs(logits=CLASS_LOGITS, cam_features=_last_map(backbone))
+    given = () if weights == "none" else tuple(backbone.layers)
+    return Network(model, spec, outputs, given)
+
+
+def _last_map(backbone: Any) -> str:
+    name: str = next(
+        layer.name for layer in reversed(backbone.layers) if layer.output is backbone.output
     )
+    return name
+
+
+def _load_backbone(backbone: Any, path: Path) -> None:
+    try:
+        backbone.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise LearningError(
+            _("The file of weights cannot be read as those of this network without its top.")
+        ) from error

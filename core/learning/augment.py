@@ -11,22 +11,12 @@ from numpy.typing import NDArray
 FloatImage = NDArray[np.float32]
 
 
-def standardise(image: FloatImage, valid: NDArray[np.bool_]) -> FloatImage:
-    """Bring the picture to mean 0 and deviation 1, and what lies around it to 0."""
-    values = image[valid]
-    if values.size == 0:
-        return np.zeros_like(image)
-    result = (image - values.mean()) / max(float(values.std()), 1.0)
-    result[~valid] = 0.0
-    return np.asarray(result, np.float32)
-
-
 def augment(
     image: NDArray[np.uint8],
     mask: NDArray[np.uint8],
     inside: NDArray[np.int32],
     rng: np.random.Generator,
-) -> tuple[FloatImage, FloatImage]:
+) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
     """Change one training picture at random.
 
     Never upside down: skin lies on top in every B-mode picture, and shadow below a lesion.
@@ -41,7 +31,8 @@ def augment(
     Returns
     -------
     tuple
-        Standardised image and mask 0..1, both (S, S) float32.
+        The picture 0..255 and its mask 0..1, both (S, S) float32, and (S, S) bool: where the
+        picture lies in the square.
     """
     size = image.shape[0]
     left, top, right, bottom = (int(v) for v in inside)
@@ -54,7 +45,20 @@ def augment(
     within = cv2.warpAffine(valid, matrix, **warp) > 200
     if not within.any():
         within[:] = True
-    return standardise(_appearance(picture, rng), within), lesion
+    return _appearance(picture, rng), lesion, within
+
+
+def unchanged(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    inside: NDArray[np.int32],
+    _rng: np.random.Generator | None = None,
+) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
+    """Return what :func:`augment` returns, of the picture as it is."""
+    left, top, right, bottom = (int(v) for v in inside)
+    within = np.zeros(image.shape, np.bool_)
+    within[top:bottom, left:right] = True
+    return image.astype(np.float32), mask.astype(np.float32) / np.float32(255), within
 
 
 def _affine(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -73,36 +77,115 @@ def _affine(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _appearance(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
-    size = picture.shape[0]
-    if rng.random() < 0.6:  # dynamic range and grey map of another scanner
-        picture = 255.0 * (picture / 255.0) ** float(np.exp(rng.normal(0.0, 0.3)))
-    if rng.random() < 0.4:  # time-gain compensation
-        gain = np.linspace(rng.uniform(0.7, 1.3), rng.uniform(0.7, 1.3), size, dtype=np.float32)
-        picture = picture * gain[:, None]
-    if rng.random() < 0.3:  # a shadow from above
-        column = rng.uniform(0, size)
-        profile = np.exp(-(((np.arange(size) - column) / rng.uniform(4, 20)) ** 2) / 2)
-        picture = picture * (1.0 - rng.uniform(0.2, 0.7) * profile[None, :].astype(np.float32))
-    if rng.random() < 0.4:  # another resolution or smoothing
-        if rng.random() < 0.5:
-            picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.4)))
-        else:
-            small = round(size * rng.uniform(0.45, 0.9))
-            picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-            picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < 0.4:  # speckle: multiplicative, correlated over about a pixel
-        noise = rng.normal(0.0, 1.0, picture.shape).astype(np.float32)
-        noise = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.4, 1.2)))
-        noise /= max(float(noise.std()), 1e-6)
-        picture = picture * (1.0 + rng.uniform(0.05, 0.3) * noise)
+    """Make it look as another scanner, sonographer or export would have shown it."""
+    if rng.random() < 0.8:
+        picture = _grey_map(picture, rng)
+    if rng.random() < 0.4:
+        picture = _processing(picture, rng)
+    if rng.random() < 0.5:
+        picture = _gain(picture, rng)
+    if rng.random() < 0.3:
+        picture = _shadow(picture, rng)
+    if rng.random() < 0.45:
+        picture = _resolution(picture, rng)
+    if rng.random() < 0.4:
+        picture = _speckle(picture, rng)
     if rng.random() < 0.3:  # contrast stretch with clipping, as an export does
-        low, high = rng.uniform(0, 25), rng.uniform(190, 255)
-        picture = (picture - low) * (255.0 / (high - low))
-    if rng.random() < 0.25:  # crosshair calipers and a label, so that marks are no shortcut
-        for _ in range(int(rng.integers(1, 5))):
-            x, y = (int(v) for v in rng.uniform(0.1, 0.9, 2) * size)
-            arm = int(rng.integers(2, 5))
-            tone = float(rng.uniform(170, 255))
-            cv2.line(picture, (x - arm, y), (x + arm, y), tone, 1)
-            cv2.line(picture, (x, y - arm), (x, y + arm), tone, 1)
-    return np.clip(picture, 0.0, 255.0).astype(np.float32)
+        low, high = rng.uniform(0, 25), rng.uniform(180, 255)
+        picture = (picture - low) * np.float32(255.0 / (high - low))
+    if rng.random() < 0.3:  # darker or brighter than anything seen, clipped at both ends
+        picture = picture * np.float32(np.exp(rng.normal(0.0, 0.35)))
+    picture = np.clip(picture, 0.0, 255.0)
+    if rng.random() < 0.25:
+        _marks(picture, rng)
+    if rng.random() < 0.2:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))]
+        _made, code = cv2.imencode(".jpg", picture.astype(np.uint8), quality)
+        picture = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.float32)
+    return picture
+
+
+def _grey_map(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    # The post-processing curve of a scanner: any monotone one, most of them near a power.
+    levels = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+    curve = levels ** np.float32(np.exp(rng.normal(0.0, 0.35)))
+    if rng.random() < 0.5:
+        knots = np.concatenate([[0.0], np.cumsum(rng.uniform(0.25, 1.75, 6))])
+        bent = np.interp(levels, np.linspace(0, 1, 7), knots / knots[-1])
+        curve = curve * 0.5 + bent.astype(np.float32) * 0.5
+    table = np.clip(curve * 255.0, 0, 255).astype(np.float32)
+    return np.asarray(table[np.clip(picture, 0, 255).astype(np.uint8)])
+
+
+def _processing(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    kind = rng.integers(4)
+    if kind == 0:  # edge enhancement
+        soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.8, 2.0)))
+        return np.asarray(picture + np.float32(rng.uniform(0.3, 1.5)) * (picture - soft))
+    bytes_ = np.clip(picture, 0, 255).astype(np.uint8)
+    if kind == 1:  # speckle reduction that keeps edges
+        tone = float(rng.uniform(15, 50))
+        bytes_ = np.asarray(cv2.bilateralFilter(bytes_, 5, tone, 2.0), np.uint8)
+    elif kind == 2:
+        bytes_ = np.asarray(cv2.medianBlur(bytes_, 3), np.uint8)
+    else:  # local contrast
+        tiles = int(rng.integers(2, 7))
+        local = cv2.createCLAHE(float(rng.uniform(1.0, 4.0)), (tiles, tiles))
+        bytes_ = np.asarray(local.apply(bytes_), np.uint8)
+    return bytes_.astype(np.float32)
+
+
+def _gain(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    # Time-gain compensation down the picture, and a beam that is weaker to one side.
+    size = picture.shape[0]
+    stops = rng.uniform(0.6, 1.4, 4)
+    down = np.interp(np.linspace(0, 3, size), np.arange(4), stops).astype(np.float32)
+    across = np.linspace(rng.uniform(0.8, 1.2), rng.uniform(0.8, 1.2), size, dtype=np.float32)
+    return np.asarray(picture * down[:, None] * across[None, :])
+
+
+def _shadow(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    size = picture.shape[0]
+    column = rng.uniform(0, size)
+    width = rng.uniform(0.03, 0.15) * size
+    profile = np.exp(-(((np.arange(size) - column) / width) ** 2) / 2).astype(np.float32)
+    return np.asarray(picture * (1.0 - np.float32(rng.uniform(0.2, 0.7)) * profile[None, :]))
+
+
+def _resolution(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    size = picture.shape[0]
+    if rng.random() < 0.5:
+        sigmas = [float(rng.uniform(0.3, 1.8)), float(rng.uniform(0.3, 1.4))]
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigmas[0], sigmaY=sigmas[1]))
+    small = round(size * rng.uniform(0.35, 0.9))
+    picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR))
+
+
+def _speckle(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    # Multiplicative, and correlated over about a pixel.
+    noise = rng.standard_normal(picture.shape, np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.4, 1.5)))
+    noise /= max(float(noise.std()), 1e-6)
+    return np.asarray(picture * (1.0 + np.float32(rng.uniform(0.05, 0.35)) * noise))
+
+
+def _marks(picture: FloatImage, rng: np.random.Generator) -> None:
+    # Crosshair calipers, a dotted line between two of them, a label: so that marks are no shortcut.
+    size = picture.shape[0]
+    tone = float(rng.uniform(170, 255))
+    places = [tuple(int(v) for v in rng.uniform(0.1, 0.9, 2) * size) for _ in range(4)]
+    for x, y in places[: int(rng.integers(1, 5))]:
+        arm = int(rng.integers(2, 5))
+        cv2.line(picture, (x - arm, y), (x + arm, y), tone, 1)
+        cv2.line(picture, (x, y - arm), (x, y + arm), tone, 1)
+    if rng.random() < 0.5:
+        for step in np.linspace(0, 1, 16):
+            x, y = (round(a + step * (b - a)) for a, b in zip(*places[:2], strict=True))
+            picture[min(y, size - 1), min(x, size - 1)] = tone
+    if rng.random() < 0.3:
+        text = "".join(chr(int(c)) for c in rng.integers(65, 91, 4))
+        place = (int(rng.uniform(0, 0.7) * size), int(rng.uniform(0.08, 0.98) * size))
+        label = np.zeros(picture.shape, np.uint8)
+        cv2.putText(label, text, place, cv2.FONT_HERSHEY_PLAIN, 0.6, 255, 1)
+        picture[label > 127] = tone

@@ -22,6 +22,8 @@ from core.learning.rows import Row, fingerprint, load_grey, place
 from core.model import InputSpec, fit
 from core.text import _
 
+#: The label of pictures without a lesion, which need no mask.
+NO_LESION = "normal"
 #: Folders of a cache that a killed run left half-written are removed after so many seconds.
 _STALE = 24 * 3600
 
@@ -40,12 +42,15 @@ class Arrays:
         (N, 4) int32: left, top, right, bottom of the picture within the square.
     labels
         (N,) int64 index into the label list.
+    outlined
+        (N,) bool, whether the outline is known: there is a mask, or the label has no lesion.
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.uint8]
     inside: NDArray[np.int32]
     labels: NDArray[np.int64]
+    outlined: NDArray[np.bool_]
 
 
 def load_arrays(
@@ -92,7 +97,7 @@ def load_arrays(
             for name, value in values.items():
                 arrays[name][i] = value
         return Arrays(**arrays)
-    key = hashlib.sha256(f"4/{size}/{list(labels)}/{fingerprint(ordered)}".encode()).hexdigest()
+    key = hashlib.sha256(f"5/{size}/{list(labels)}/{fingerprint(ordered)}".encode()).hexdigest()
     folder = cache / key[:32]
     stored = _mapped(folder, len(ordered), size)
     if stored is not None:
@@ -118,6 +123,7 @@ def _shapes(n: int, size: int) -> dict[str, tuple[tuple[int, ...], type[np.gener
         "masks": ((n, size, size), np.uint8),
         "inside": ((n, 4), np.int32),
         "labels": ((n,), np.int64),
+        "outlined": ((n,), np.bool_),
     }
 
 
@@ -137,6 +143,8 @@ def _decoded(
             "masks": np.rint(geometry.to_input(mask)),
             "inside": (geometry.left, geometry.top, right, bottom),
             "labels": index[row.label],
+            # Without a mask a lesion may lie anywhere: black would teach that there is none.
+            "outlined": row.mask is not None or row.label == NO_LESION,
         }
         progress(done, len(rows))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,6 +52,22 @@ class Row:
     entry: int = 0
     index: int | None = None
     about: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def not_positive(positive: str) -> str:
+    """Return what a model that tells only ``positive`` from the rest calls the rest."""
+    return f"not {positive}"
+
+
+def known_labels(labels: Sequence[str], positive: str) -> Sequence[str] | None:
+    """Return the labels a dataset may have for a model with ``labels``; None for any."""
+    return None if not_positive(positive) in labels else labels
+
+
+def as_known(row: Row, labels: Sequence[str], positive: str) -> Row:
+    """Return the row with a label of the model: with ``not <positive>`` where that is the rest."""
+    rest = not_positive(positive)
+    return row if row.label == positive or rest not in labels else replace(row, label=rest)
 
 
 def hold_out(rows: Iterable[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:

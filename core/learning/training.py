@@ -1,25 +1,29 @@
-"""Train ``lesion-net`` on dataset folders, with checkpoints that a killed run resumes from."""
+"""Train a network on decoded pictures, with checkpoints that a killed run resumes from."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
-from core.learning.architectures import CLASS_LOGITS, LESION, lesion_net
-from core.learning.augment import augment, standardise
+from core.learning.architectures import LESION_NET, SEED_CNN, Network, build_network
+from core.learning.batches import as_read, batches
 from core.learning.dataset import Arrays
 from core.learning.forms import no_image_of_a_label
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
+from core.learning.losses import class_loss, lesion_loss, one_unit_loss
+from core.learning.runs import RunRecord
 from core.text import _
+
+Figures = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,83 +32,73 @@ class TrainingConfig:
 
     Attributes
     ----------
+    architecture
+        A name that :func:`core.learning.architectures.build_network` knows.
+    labels
+        Classes in the order of the network's scores.
     size
         Side of the network's square input, pixels.
     learning_rate
-        Peak of the cosine schedule, after one epoch of linear warm-up.
+        Peak of the cosine schedule (Loshchilov and Hutter, ICLR 2017), after one epoch of linear
+        warm-up. ``seed-cnn`` keeps a rate of 0.001, as the textbook does.
     lesion_weight
         Weight of the outline loss against the class loss.
+    averaging
+        Momentum of the running average of the weights, which is what is kept (Polyak averaging);
+        0 keeps the last ones.
+    patience
+        Epochs without a better ``watch_loss`` after which training stops and the best are kept;
+        0 never stops. Needs rows to watch.
+    augmentation
+        ``ultrasound`` changes each picture as :func:`core.learning.augment.augment` does.
+    weights
+        What a backbone starts from: ``none``, ``imagenet``, or a file.
+    frozen_epochs
+        Epochs in which a backbone that came with weights stays as it is; then it is tuned at a
+        tenth of the rate.
+    precision
+        ``bfloat16`` computes in 16 bits where the processor has a unit for it; the weights stay
+        at 32.
     """
 
+    architecture: str = LESION_NET
     labels: tuple[str, ...] = ("normal", "benign", "malignant")
-    size: int = 160
-    epochs: int = 40
+    size: int = 128
+    epochs: int = 36
     batch: int = 16
     learning_rate: float = 1.5e-3
     weight_decay: float = 2e-4
     lesion_weight: float = 2.0
     label_smoothing: float = 0.05
-    seed: int = 20261123
-    widths: tuple[int, ...] = field(default=(24, 48, 80, 128, 160))
+    averaging: float = 0.99
+    patience: int = 0
+    augmentation: Literal["ultrasound", "none"] = "ultrasound"
+    weights: str = "none"
+    frozen_epochs: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 20261126
+    widths: tuple[int, ...] = ()
 
 
-def lesion_loss(truth: Any, probability: Any) -> Any:
-    """Binary cross-entropy plus soft Dice loss (Milletari et al., 3DV 2016), per picture.
+@dataclass(slots=True)
+class _Watch:
+    """The rows that are watched, and the best epoch by them so far."""
 
-    Parameters
-    ----------
-    truth, probability
-        (N, S, S, 1) float32, 0..1.
-    """
-    from keras import ops
-
-    truth = ops.cast(truth, "float32")
-    p = ops.clip(probability, 1e-6, 1 - 1e-6)
-    entropy = -ops.mean(truth * ops.log(p) + (1 - truth) * ops.log(1 - p), axis=(1, 2, 3))
-    overlap = ops.sum(truth * p, axis=(1, 2, 3))
-    # The constant lets a picture without a lesion score by how little is marked in it.
-    total = ops.sum(truth, axis=(1, 2, 3)) + ops.sum(p, axis=(1, 2, 3))
-    return entropy + 0.5 * (1 - (2 * overlap + 50.0) / (total + 50.0))
+    arrays: Arrays
+    best: float = math.inf
+    since: int = 0
 
 
-def batches(arrays: Arrays, config: TrainingConfig) -> Any:
-    """Return a ``keras.utils.PyDataset`` of augmented batches, the same for the same seed."""
-    import keras
-
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(workers=1, max_queue_size=4)
-            self.epoch = 0
-
-        def __len__(self) -> int:
-            return math.ceil(len(arrays.labels) / config.batch)
-
-        def __getitem__(self, number: int) -> tuple[Any, Any]:
-            epoch = self.epoch
-            order = np.random.default_rng((config.seed, epoch)).permutation(len(arrays.labels))
-            chosen = order[number * config.batch : (number + 1) * config.batch]
-            rng = np.random.default_rng((config.seed, epoch, number))
-            pairs = [
-                augment(arrays.images[i], arrays.masks[i], arrays.inside[i], rng) for i in chosen
-            ]
-            images = np.stack([image for image, _mask in pairs])[..., None]
-            lesions = np.stack([mask for _image, mask in pairs])[..., None]
-            return images, {CLASS_LOGITS: arrays.labels[chosen], LESION: lesions}
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-
-    return Batches()
-
-
-def prepared(arrays: Arrays) -> NDArray[np.float32]:
-    """Return the pictures as the network reads them, (N, S, S, 1) float32."""
-    result = np.zeros((*arrays.images.shape, 1), np.float32)
-    for i, (image, box) in enumerate(zip(arrays.images, arrays.inside, strict=True)):
-        valid = np.zeros(image.shape, np.bool_)
-        valid[box[1] : box[3], box[0] : box[2]] = True
-        result[i, ..., 0] = standardise(image.astype(np.float32), valid)
-    return result
+def build(config: TrainingConfig, member: str = "lesion_net") -> Network:
+    """Build the network of a run, in full precision: see :func:`build_network`."""
+    return build_network(
+        config.architecture,
+        len(config.labels),
+        config.size,
+        widths=config.widths,
+        weights=config.weights,
+        member=member,
+    )
 
 
 def train(
@@ -113,183 +107,313 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    progress: Callable[[dict[str, float]], None] = lambda _figures: None,
+    progress: Callable[[Figures], None] = lambda _figures: None,
+    during: Callable[[int, int, float], None] = lambda _done, _all, _loss: None,
     watch: Arrays | None = None,
-) -> Any:
-    """Train and return the model.
+    member: str = "lesion_net",
+    about: dict[str, Any] | None = None,
+) -> Network:
+    """Train and return the network, in full precision.
 
     Parameters
     ----------
+    arrays
+        What it is trained on.
+    config
+        What decides the run; the same on the same machine gives the same network.
     folder
-        Where the checkpoint and the run record are kept, after every epoch.
+        Where the checkpoint, the run record (``run.json``) and the learning curves
+        (``curves.svg``) are kept, after every epoch.
     resume
         Go on from the checkpoint in ``folder`` where there is one.
     progress
         Called after every epoch with its figures.
+    during
+        Called after every batch with the batches done and all of this epoch, and the mean loss.
     watch
-        Rows whose figures are shown while training; nothing is chosen by them.
+        Rows whose figures are shown while training, after every fourth epoch, or after each where
+        ``patience`` stops by them.
+    member
+        Name of a network that will be joined with others.
+    about
+        What else the run record should hold, such as the digests of the data.
 
     Raises
     ------
     DatasetError
         A label has no image.
     LearningError
-        The run to resume was made with another configuration, or its checkpoint cannot be read.
+        The run to resume was made with another configuration, its checkpoint cannot be read, the
+        loss is not finite any more, or the disk is full.
     """
     import keras
 
-    keras.utils.set_random_seed(config.seed)
     counts = np.bincount(arrays.labels, minlength=len(config.labels))
     if counts.min() == 0:
         raise no_image_of_a_label()
-    folder.mkdir(parents=True, exist_ok=True)
-    model = lesion_net(config.size, len(config.labels), widths=config.widths)
-    data = batches(arrays, config)
-    steps = len(data)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate / 20,
-        decay_steps=max(1, (config.epochs - 1) * steps),
-        alpha=0.005,
-        warmup_target=config.learning_rate,
-        warmup_steps=steps,
-    )
-    # The square root: full inverse frequency would make a normal scan count five times a benign
-    # one, and the calibration afterwards would have to undo it.
-    weights = np.sqrt(counts.mean() / counts).astype(np.float32)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(
-            schedule, weight_decay=config.weight_decay, global_clipnorm=1.0
-        ),
-        loss={CLASS_LOGITS: class_loss(weights, config.label_smoothing), LESION: lesion_loss},
-        loss_weights={CLASS_LOGITS: 1.0, LESION: config.lesion_weight},
-        jit_compile=False,
-    )
-    record = folder / "run.json"
-    history: list[dict[str, float]] = []
-    if resume and record.is_file():
-        history = _history(record, config)
-        # Built first: Keras leaves the saved moments and step count out of an optimizer that has
-        # no variables yet, and the learning rate would start over.
-        model.optimizer.build(model.trainable_variables)
-        _load_weights(model, folder / f"epoch-{len(history):03d}.weights.h5")
-        data.epoch = len(history)
-    watched = (prepared(watch), watch) if watch is not None else None
-    started = time.monotonic()
+    if config.patience and watch is None:
+        raise LearningError(_("Stopping early needs rows to watch."))
+    keras.utils.set_random_seed(config.seed)
+    with _precision(config.precision):
+        network = build(config, member)
+    record = RunRecord.open(folder, config, about or {}, resume=resume)
+    run = _Run(arrays, config, network, record, None if watch is None else _Watch(watch))
+    run.go(counts, progress, during)
+    if config.precision == "float32":
+        return network
+    whole = build(config, member)
+    whole.model.set_weights(network.model.get_weights())
+    return whole
 
-    def before_epoch(epoch: int, _logs: dict[str, float] | None = None) -> None:
-        # Keras saves no random state with the weights: a resumed run would drop other features.
-        for number, layer in enumerate(model.layers):
-            if hasattr(layer, "seed_generator"):
-                layer.seed_generator.state.assign([config.seed + number, epoch << 16])
 
-    def after_epoch(epoch: int, logs: dict[str, float] | None = None) -> None:
-        nonlocal started
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        figures |= {"epoch": epoch + 1, "seconds": time.monotonic() - started}
-        if watched is not None and (epoch % 4 == 3 or epoch + 1 == config.epochs):
-            figures |= watch_figures(model, *watched, config)
-        started = time.monotonic()
-        history.append(figures)
-        _checkpoint(model, folder, record, config, history)
-        progress(figures)
+@contextmanager
+def _precision(name: str) -> Any:
+    import keras
 
-    if len(history) < config.epochs:
-        model.fit(
-            data,
-            epochs=config.epochs,
-            initial_epoch=len(history),
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+class _Run:
+    """One run: its stages, checkpoints, and what is watched."""
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        config: TrainingConfig,
+        network: Network,
+        record: RunRecord,
+        watch: _Watch | None,
+    ) -> None:
+        self.config, self.network, self.record, self.watch = config, network, record, watch
+        self.model = network.model
+        self.data = batches(arrays, config, network)
+        self.started = time.monotonic()
+
+    def go(
+        self,
+        counts: NDArray[np.int64],
+        progress: Callable[[Figures], None],
+        during: Callable[[int, int, float], None],
+    ) -> None:
+        """Train from where the record stands to the end, and leave the weights that are kept."""
+        config, done = self.config, len(self.record.history)
+        first = config.frozen_epochs if self.network.backbone else 0
+        stages = [(0, min(first, config.epochs)), (min(first, config.epochs), config.epochs)]
+        if done:
+            # The checkpoint of an epoch belongs to the stage that ended or went on with it.
+            self._compile(*next(s for s in stages if s[0] < done <= s[1]), counts)
+            self._load(self.record.checkpoint())
+            self._recall()
+        for start, end in stages:
+            if done >= end or self.record.stopped:
+                continue
+            if done <= start:
+                self._compile(start, end, counts)
+            self._fit(max(done, start), end, progress, during)
+        if config.averaging:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
+        if config.patience:
+            self.model.load_weights(self.record.best, skip_mismatch=False)
+
+    def _compile(self, start: int, end: int, counts: NDArray[np.int64]) -> None:
+        import keras
+
+        config, steps = self.config, len(self.data)
+        tuning = bool(self.network.backbone) and start > 0
+        for layer in self.network.backbone:
+            # Its statistics stay those of the pictures it was trained on: batches are small.
+            norm = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = (tuning or config.frozen_epochs == 0) and not norm
+        # The square root: full inverse frequency would make a normal scan count five times a
+        # benign one, and the calibration afterwards would have to undo it.
+        weights = np.sqrt(counts.mean() / counts).astype(np.float32)
+        average: dict[str, Any] = (
+            {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
+        )
+        optimizer: Any
+        if config.architecture == SEED_CNN:
+            optimizer = keras.optimizers.Adam(1e-3, **average)
+        else:
+            peak = config.learning_rate * (0.1 if tuning else 1.0)
+            schedule = keras.optimizers.schedules.CosineDecay(
+                peak / 20,
+                decay_steps=max(1, (end - start - 1) * steps),
+                alpha=0.005,
+                warmup_target=peak,
+                warmup_steps=steps,
+            )
+            optimizer = keras.optimizers.AdamW(
+                schedule, weight_decay=config.weight_decay, global_clipnorm=1.0, **average
+            )
+        if self.network.one_unit:
+            loss: Any = one_unit_loss(weights, config.label_smoothing)
+            shares = None
+        else:
+            loss = {CLASS_LOGITS: class_loss(weights, config.label_smoothing)}
+            shares = {CLASS_LOGITS: 1.0}
+            if self.network.has_lesion_map:
+                loss |= {LESION: lesion_loss, LESION_COARSE: lesion_loss}
+                shares |= {
+                    LESION: config.lesion_weight,
+                    LESION_COARSE: config.lesion_weight / 4,
+                }
+        self.model.compile(optimizer=optimizer, loss=loss, loss_weights=shares, jit_compile=False)
+
+    def _fit(
+        self,
+        start: int,
+        end: int,
+        progress: Callable[[Figures], None],
+        during: Callable[[int, int, float], None],
+    ) -> None:
+        import keras
+
+        self.data.epoch = start
+        self.started = time.monotonic()
+
+        def before_epoch(epoch: int, _logs: Figures | None = None) -> None:
+            # Keras saves no random state with the weights: a resumed run would drop other
+            # features.
+            for number, layer in enumerate(self.model._flatten_layers(include_self=False)):
+                if hasattr(layer, "seed_generator"):
+                    layer.seed_generator.state.assign([self.config.seed + number, epoch << 16])
+
+        def after_epoch(epoch: int, logs: Figures | None = None) -> None:
+            figures = {name: float(value) for name, value in (logs or {}).items()}
+            if not math.isfinite(figures["loss"]):
+                raise LearningError(
+                    _("The loss is not finite any more: train with a lower learning rate.")
+                )
+            figures |= {"epoch": epoch + 1, "seconds": time.monotonic() - self.started}
+            self._after_epoch(figures)
+            progress(figures)
+            self.started = time.monotonic()
+            if self.record.stopped:
+                self.model.stop_training = True
+
+        def after_batch(batch: int, logs: Figures | None = None) -> None:
+            during(batch + 1, len(self.data), float((logs or {}).get("loss", math.nan)))
+
+        self.model.fit(
+            self.data,
+            epochs=end,
+            initial_epoch=start,
             verbose=0,
             shuffle=False,
             callbacks=[
                 keras.callbacks.LambdaCallback(
-                    on_epoch_begin=before_epoch, on_epoch_end=after_epoch
+                    on_epoch_begin=before_epoch,
+                    on_epoch_end=after_epoch,
+                    on_train_batch_end=after_batch,
                 )
             ],
         )
-    return model
+
+    def _after_epoch(self, figures: Figures) -> None:
+        epoch, config, watch = int(figures["epoch"]), self.config, self.watch
+        stopped = False
+        if watch is not None and (config.patience or epoch % 4 == 0 or epoch == config.epochs):
+            with self._averaged():
+                figures |= watch_figures(self.network, watch.arrays)
+                if config.patience and figures["watch_loss"] < watch.best:
+                    watch.best, watch.since = figures["watch_loss"], 0
+                    self.record.keep_best(self.model)
+                elif config.patience:
+                    watch.since += 1
+                    stopped = watch.since >= config.patience
+        self.record.add(figures, self.model, stopped=stopped)
+
+    @contextmanager
+    def _averaged(self) -> Any:
+        """Have the averaged weights, which are what is kept, in the model meanwhile."""
+        if not self.config.averaging:
+            yield
+            return
+        weights = self.model.trainable_weights
+        kept = [np.array(weight.value) for weight in weights]
+        self.model.optimizer.finalize_variable_values(weights)
+        try:
+            yield
+        finally:
+            for weight, value in zip(weights, kept, strict=True):
+                weight.assign(value)
+
+    def _load(self, checkpoint: Path) -> None:
+        # Built first: Keras leaves the saved moments and step count out of an optimizer that has
+        # no variables yet, and the learning rate would start over.
+        self.model.optimizer.build(self.model.trainable_variables)
+        try:
+            self.model.load_weights(checkpoint)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunRecord.unreadable() from error
+
+    def _recall(self) -> None:
+        """Bring back which epoch was best, and for how long there was no better one."""
+        if self.watch is None:
+            return
+        for figures in self.record.history:
+            if figures.get("watch_loss", math.inf) < self.watch.best:
+                self.watch.best, self.watch.since = figures["watch_loss"], 0
+            else:
+                self.watch.since += 1
 
 
-def _history(record: Path, config: TrainingConfig) -> list[dict[str, float]]:
-    broken = _("The run's checkpoint cannot be read: start it again in a new folder.")
-    try:
-        stored = json.loads(record.read_text(encoding="utf-8"))
-        made_with, history = stored["config"], list(stored["history"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LearningError(broken) from error
-    # Through JSON and back, as the stored one: tuples are lists there.
-    if made_with != json.loads(json.dumps(asdict(config))):
-        raise LearningError(
-            _("This run was started with other options: resume with the same, or use a new folder.")
-        )
-    return history
+def scores_of(network: Network, arrays: Arrays) -> tuple[NDArray[np.float32], Any]:
+    """Return what a network says about pictures.
+
+    Returns
+    -------
+    tuple
+        (N, labels) float32 scores before softmax, of one unit those of both labels; and
+        (N, S, S) float32 outline probability 0..1, or None.
+    """
+    logits, lesions = [], []
+    for part in as_read(arrays, network.spec):
+        found = network.model.predict_on_batch(part)
+        if network.one_unit:
+            p = np.clip(
+                np.asarray(found[network.outputs.probabilities], np.float64), 1e-7, 1 - 1e-7
+            )
+            half = np.log(p / (1 - p)) / 2
+            logits.append(np.concatenate([-half, half], axis=1))
+        else:
+            logits.append(found[network.outputs.logits])
+        if network.has_lesion_map:
+            lesions.append(found[network.outputs.lesion][..., 0])
+    outlines = np.concatenate(lesions).astype(np.float32) if lesions else None
+    return np.concatenate(logits).astype(np.float32), outlines
 
 
-def _load_weights(model: Any, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise LearningError(
-            _("The run's checkpoint cannot be read: start it again in a new folder.")
-        ) from error
+def watch_figures(network: Network, arrays: Arrays) -> Figures:
+    """Return loss, accuracy, ROC-AUC of the last label and mean Dice on watched rows.
 
-
-def _checkpoint(
-    model: Any,
-    folder: Path,
-    record: Path,
-    config: TrainingConfig,
-    history: Sequence[dict[str, float]],
-) -> None:
-    # Weights first, the record that points at them last and by rename: a run killed at any
-    # moment finds a whole checkpoint.
-    target = folder / f"epoch-{len(history):03d}.weights.h5"
-    partial = folder / "partial.weights.h5"
-    model.save_weights(partial)
-    os.replace(partial, target)
-    fresh = record.with_suffix(".part")
-    text = json.dumps({"config": asdict(config), "history": list(history)}, indent=1)
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, record)
-    for old in folder.glob("epoch-*.weights.h5"):
-        if old != target:
-            old.unlink()
-
-
-def class_loss(weights: NDArray[np.float32], smoothing: float) -> Callable[[Any, Any], Any]:
-    """Return cross-entropy on logits with class weights and label smoothing."""
-
-    def loss(truth: Any, logits: Any) -> Any:
-        from keras import ops
-
-        index = ops.cast(ops.reshape(truth, (-1,)), "int32")
-        hard = ops.one_hot(index, len(weights))
-        soft = hard * (1 - smoothing) + smoothing / len(weights)
-        entropy = -ops.sum(soft * ops.log_softmax(logits), axis=-1)
-        return entropy * ops.take(ops.convert_to_tensor(weights), index)
-
-    return loss
-
-
-def watch_figures(
-    model: Any, images: NDArray[np.float32], arrays: Arrays, config: TrainingConfig
-) -> dict[str, float]:
-    """Return accuracy, ROC-AUC of the last label and mean Dice on watched rows."""
+    ``watch_loss`` is the cross-entropy without smoothing or weights, plus one less the Dice where
+    there is an outline.
+    """
     from sklearn.metrics import roc_auc_score
 
-    outputs = model.predict(images, batch_size=32, verbose=0)
-    logits = outputs[CLASS_LOGITS]
+    logits, outlines = scores_of(network, arrays)
     last = logits.shape[1] - 1
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    score = shifted[:, last] / shifted.sum(axis=1)
-    truth = arrays.labels == last
-    figures = {"watch_accuracy": float(((score >= 0.5) == truth).mean())}
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    score, truth = np.exp(log_p[:, last]), arrays.labels == last
+    found = {
+        "watch_loss": float(-log_p[np.arange(len(truth)), arrays.labels].mean()),
+        "watch_accuracy": float(((score >= 0.5) == truth).mean()),
+    }
     if 0 < truth.sum() < len(truth):
-        figures["watch_auc"] = float(roc_auc_score(truth, score))
-    real = arrays.masks > 127
-    found = outputs[LESION][..., 0] >= 0.5
-    sized = real.any(axis=(1, 2))
-    both = (real & found).sum(axis=(1, 2))[sized]
-    total = (real.sum(axis=(1, 2)) + found.sum(axis=(1, 2)))[sized]
-    if len(both):
-        figures["watch_dice"] = float(np.mean(2 * both / total))
-    return figures
+        found["watch_auc"] = float(roc_auc_score(truth, score))
+    if outlines is not None:
+        real, marked = arrays.masks > 127, outlines >= 0.5
+        sized = real.any(axis=(1, 2))
+        both = (real & marked).sum(axis=(1, 2))[sized]
+        total = (real.sum(axis=(1, 2)) + marked.sum(axis=(1, 2)))[sized]
+        if len(both):
+            found["watch_dice"] = float(np.mean(2 * both / total))
+            found["watch_loss"] += 1 - found["watch_dice"]
+    return found

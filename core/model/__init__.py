@@ -15,7 +15,7 @@ from core.model._gate import Gate
 from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor, Reader
-from core.model._preprocess import Geometry, InputSpec, fit, preprocess
+from core.model._preprocess import Geometry, InputSpec, Intensity, fit, intensity, preprocess
 from core.model._registry import BundleEntry, list_bundles, resolve
 from core.model._statistics import Interval, score_interval, shift_prior, wilson_interval
 from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
@@ -45,6 +45,7 @@ __all__ = [
     "Gate",
     "Geometry",
     "InputSpec",
+    "Intensity",
     "Interval",
     "Network",
     "NetworkOutput",
@@ -65,6 +66,7 @@ __all__ = [
     "flag_words",
     "flags_from",
     "import_tensorflow",
+    "intensity",
     "iter_frames",
     "list_bundles",
     "load_network",

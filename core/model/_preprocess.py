@@ -184,11 +184,18 @@ def preprocess(image: NDArray[np.uint8], spec: InputSpec) -> tuple[NDArray[np.fl
     placed = np.full((spec.size, spec.size, spec.channels), spec.pad, np.float32)
     rows = slice(geometry.top, geometry.top + geometry.content_height)
     columns = slice(geometry.left, geometry.left + geometry.content_width)
-    placed[rows, columns] = _intensity(content, spec.intensity)
+    placed[rows, columns] = intensity(content, spec.intensity)
     return placed, geometry
 
 
-def _intensity(content: NDArray[np.float32], kind: Intensity) -> NDArray[np.float32]:
+def intensity(content: NDArray[np.float32], kind: Intensity) -> NDArray[np.float32]:
+    """Bring grey levels into a network's units: see :class:`InputSpec`.
+
+    Parameters
+    ----------
+    content
+        (h, w, channels) float32, 0..255, without any padding.
+    """
     if kind == "standardise":
         mean = float(content.mean(dtype=np.float64))
         deviation = float(content.std(dtype=np.float64))

@@ -90,7 +90,8 @@ def toy_arrays(n: int = 12, size: int = 32) -> Arrays:
             images[i][square] += 100 if label == 1 else -90
             masks[i][square] = 255
     inside = np.tile(np.array([0, 0, size, size], np.int32), (n, 1))
-    return Arrays(np.clip(images, 0, 255).astype(np.uint8), masks, inside, labels)
+    outlined = np.ones(n, np.bool_)
+    return Arrays(np.clip(images, 0, 255).astype(np.uint8), masks, inside, labels, outlined)
 
 
 @contextmanager

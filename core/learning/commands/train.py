@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,13 +16,22 @@ import numpy as np
 
 from core.errors import DatasetError, LearningError
 from core.learning import calibration as fitting
-from core.learning.architectures import CAM_FEATURES, CLASS_LOGITS, LESION
+from core.learning.architectures import LESION_NET, SEED_CNN
 from core.learning.commands.common import add_label_names, note, table_of, write
+from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
-from core.learning.forms import VAL_SHARE, check_classes, read_dataset
-from core.learning.rows import Row, fingerprint, held_out, hold_out, load_grey
-from core.learning.training import TrainingConfig, train
+from core.learning.forms import VAL_SHARE, read_dataset
+from core.learning.rows import (
+    Row,
+    as_known,
+    fingerprint,
+    held_out,
+    known_labels,
+    not_positive,
+    place,
+)
+from core.learning.training import Figures, TrainingConfig, scores_of
 from core.model import (
     Card,
     DataSource,
@@ -31,14 +41,11 @@ from core.model import (
     Predictor,
     Prevalence,
     Reference,
-    preprocess,
     write_bundle,
 )
 from core.settings import load_settings
 from core.text import _
 
-#: Share of the training rows, by case, that only calibrates and chooses thresholds.
-_CALIBRATION_SHARE = 0.15
 _POSITIVE = "malignant"
 _APPROVED = "balanced"
 
@@ -49,7 +56,7 @@ def _decoding(done: int, total: int) -> None:
         note(_("{done} of {total} images decoded").format(done=done, total=total))
 
 
-def _rows(args: argparse.Namespace, labels: Sequence[str]) -> list[Row]:
+def _rows(args: argparse.Namespace, labels: Sequence[str] | None) -> list[Row]:
     """Read all datasets; what has no rows to watch keeps some of its training rows for that."""
     rows = [
         row
@@ -80,9 +87,59 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help=_("folder of the run"))
     parser.add_argument("--task", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", default="1.0", help=_("version of the bundle"))
-    parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
     parser.add_argument(
-        "--size", type=_side, default=defaults.size, help=_("input side, pixels; a multiple of 16")
+        "--architecture",
+        default=defaults.architecture,
+        help=_("lesion-net, seed-cnn, or a network of keras.applications such as resnet50"),
+    )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=defaults.labels,
+        metavar="LABEL",
+        help=_("classes in order; {labels} by default").format(labels=" ".join(defaults.labels)),
+    )
+    parser.add_argument(
+        "--weights",
+        default=defaults.weights,
+        help=_("what such a network starts from: none, imagenet, or a file of its weights"),
+    )
+    parser.add_argument(
+        "--frozen-epochs",
+        type=_count,
+        default=defaults.frozen_epochs,
+        help=_("epochs before weights that were given are tuned too"),
+    )
+    parser.add_argument(
+        "--folds",
+        type=_positive,
+        default=1,
+        help=_("train so many networks, each without one part of the cases, and average them"),
+    )
+    parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
+    parser.add_argument("--batch", type=_positive, default=defaults.batch)
+    parser.add_argument("--learning-rate", type=_rate, default=defaults.learning_rate)
+    parser.add_argument(
+        "--patience",
+        type=_count,
+        default=defaults.patience,
+        help=_("stop after so many epochs without a better one on val; 0 never stops"),
+    )
+    parser.add_argument(
+        "--augmentation", choices=("ultrasound", "none"), default=defaults.augmentation
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default=defaults.precision,
+        help=_("bfloat16 is quicker on processors with a unit for it"),
+    )
+    parser.add_argument(
+        "--size",
+        type=_side,
+        help=_("input side, pixels; a multiple of 16; {size} by default").format(
+            size=defaults.size
+        ),
     )
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
@@ -96,6 +153,20 @@ def _positive(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(_("must be 0 or more"))
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(_("must be more than 0 and less than 1"))
+    return value
+
+
 def _share(text: str) -> float:
     value = float(text)
     if not 0 < value <= 0.5:
@@ -105,7 +176,8 @@ def _share(text: str) -> float:
 
 def _side(text: str) -> int:
     value = int(text)
-    if not 32 <= value <= 1024 or value % 16:
+    # 150 is the textbook network's.
+    if value != 150 and (not 32 <= value <= 1024 or value % 16):
         raise argparse.ArgumentTypeError(_("must be a multiple of 16 from 32 to 1024"))
     return value
 
@@ -119,61 +191,91 @@ def run_train(args: argparse.Namespace) -> int:
         The data or the run cannot be used.
     """
     about = _about(args.about)
-    config = TrainingConfig(epochs=args.epochs, size=args.size, seed=args.seed)
+    config = _config(args)
     # What the card would refuse is said now, and not after hours of training.
-    _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),))
-    rows = _rows(args, config.labels)
+    _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),), Outputs(), InputSpec(config.size))
+    rows = _rows(args, known_labels(config.labels, _POSITIVE))
+    rows = [as_known(row, config.labels, _POSITIVE) for row in rows]
     training = [row for row in rows if row.split == "train"]
     watched = [row for row in rows if row.split == "val"]
-    fit, held = hold_out(training, _CALIBRATION_SHARE, config.seed)
-    if not fit or not held or not watched:
+    if not training or not watched:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
-    if len({row.label == _POSITIVE for row in held}) < 2:
-        raise DatasetError(
-            _(
-                "Too few training rows: those kept aside for calibration need a malignant one "
-                "and another one. Add cases."
-            )
-        )
-    check_classes(fit, config.labels)
-    cache = args.out / "cache"
-    started = time.monotonic()
-    model = train(
-        load_arrays(fit, config.labels, config.size, cache, _decoding),
+    fitted = fit_folds(
+        training,
+        watched,
         config,
         args.out,
+        folds=args.folds,
+        positive=_POSITIVE,
         resume=args.resume,
-        watch=load_arrays(watched, config.labels, config.size, cache, _decoding),
-        progress=lambda f: write(" ".join(f"{k}={v:.4g}" for k, v in f.items())),
+        progress=_progress(args, config),
     )
-    write_bundle_of(model, config, rows, args, about, time.monotonic() - started)
+    write_bundle_of(fitted, config, rows, args, about)
     return 0
 
 
-def logits_of(model: Any, rows: Sequence[Row], config: TrainingConfig) -> Any:
-    """Return the raw class scores of every row, (N, labels) float32."""
-    spec = InputSpec(config.size)
-    inputs = np.stack([preprocess(load_grey(row)[0], spec)[0] for row in rows])
-    return model.predict(inputs, batch_size=32, verbose=0)[CLASS_LOGITS]
+def _config(args: argparse.Namespace) -> TrainingConfig:
+    one_unit = args.architecture == SEED_CNN
+    if args.folds > 1 and args.architecture != LESION_NET:
+        raise LearningError(_("Only lesion-net is trained in several folds: leave --folds out."))
+    return TrainingConfig(
+        architecture=args.architecture,
+        labels=(not_positive(_POSITIVE), _POSITIVE) if one_unit else tuple(args.labels),
+        size=args.size or (150 if one_unit else TrainingConfig().size),
+        epochs=args.epochs,
+        batch=args.batch,
+        learning_rate=args.learning_rate,
+        patience=args.patience,
+        augmentation=args.augmentation,
+        weights=args.weights,
+        frozen_epochs=args.frozen_epochs,
+        precision=args.precision,
+        seed=args.seed,
+    )
+
+
+def _progress(args: argparse.Namespace, config: TrainingConfig) -> Progress:
+    started, said = time.monotonic(), [time.monotonic()]
+    fresh: list[float] = []
+
+    def epoch(fold: int, figures: Figures) -> None:
+        fresh.append(figures["seconds"])
+        left = (args.folds - fold + 1) * config.epochs - figures["epoch"]
+        minutes = left * sum(fresh) / len(fresh) / 60
+        line = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
+        head = f"fold={fold} " if args.folds > 1 else ""
+        write(f"{head}{line} minutes_left={minutes:.1f}")
+
+    def batch(fold: int, done: int, of: int, loss: float) -> None:
+        # Between epochs only to a person who watches, and not faster than can be read.
+        if sys.stderr.isatty() and time.monotonic() - said[0] > 1:
+            said[0] = time.monotonic()
+            sys.stderr.write(
+                f"\r{fold}/{args.folds} {done}/{of} loss={loss:.4f} {said[0] - started:.0f} s "
+            )
+            sys.stderr.flush()
+
+    return Progress(epoch, batch, _decoding)
 
 
 def write_bundle_of(
-    model: Any,
+    fitted: Fitted,
     config: TrainingConfig,
     rows: Sequence[Row],
     args: argparse.Namespace,
     about: dict[str, Any],
-    seconds: float,
 ) -> None:
-    """Calibrate on held-out training rows, measure on ``val``, and write the bundle."""
-    fit, held = hold_out([r for r in rows if r.split == "train"], _CALIBRATION_SHARE, config.seed)
-    watched = [row for row in rows if row.split == "val"]
+    """Calibrate on rows the networks were not trained on, measure on ``val``, write the bundle."""
     target = config.labels.index(_POSITIVE)
-    truth = np.array([config.labels.index(row.label) for row in held])
-    held_logits = logits_of(model, held, config)
-    calibration = fitting.fit_calibration(held_logits, truth)
-    held_p = fitting.calibrated(held_logits, calibration)[:, target]
-    val_p = fitting.calibrated(logits_of(model, watched, config), calibration)[:, target]
+    watched = sorted((row for row in rows if row.split == "val"), key=place)
+    truth = np.array([config.labels.index(row.label) for row in fitted.held])
+    calibration = fitting.fit_calibration(fitted.logits, truth)
+    held_p = fitting.calibrated(fitted.logits, calibration)[:, target]
+    cache = args.out / "cache"
+    val_logits, _lesions = scores_of(
+        fitted.network, load_arrays(watched, config.labels, config.size, cache)
+    )
+    val_p = fitting.calibrated(val_logits, calibration)[:, target]
     val_positive = np.array([row.label == _POSITIVE for row in watched])
     thresholds = fitting.operating_points(held_p, truth == target)
     points = tuple(
@@ -181,10 +283,10 @@ def write_bundle_of(
         for name, threshold in thresholds.items()
     )
     card = replace(
-        _card(args, config, about, points),
+        _card(args, config, about, points, fitted.network.outputs, fitted.network.spec),
         calibration=calibration,
         prevalence=Prevalence(
-            float((truth == target).mean()), len(held), "held-out training scans"
+            float((truth == target).mean()), len(truth), "held-out training scans"
         ),
         data=tuple(
             DataSource(
@@ -196,15 +298,21 @@ def write_bundle_of(
             for source in sorted({row.source for row in rows})
         ),
         training={
-            "architecture": "lesion-net",
-            "config": asdict(config),
-            "rows": {"fitted": len(fit), "calibrated": len(held), "validated": len(watched)},
-            "seconds_this_run": round(seconds),
-        },
+            "architecture": config.architecture,
+            "config": asdict(config) | {"weights": Path(config.weights).name},
+            "folds": args.folds,
+            "rows": {
+                "trained": sum(row.split == "train" for row in rows),
+                "calibrated": len(fitted.held),
+                "validated": len(watched),
+            },
+            "seconds_this_run": round(fitted.seconds),
+        }
+        | ({"tried": about["tried"]} if "tried" in about else {}),
     )
     reference = Reference(val_p.astype(np.float32), val_positive)
     folder = args.out / "models" / args.task / args.version
-    write_bundle(folder, model, card, reference, replace=True)
+    write_bundle(folder, fitted.network.model, card, reference, replace=True)
     # Measured through the predictor itself, so that the figures are those of what ships.
     settings = replace(load_settings({}), var=args.out.resolve())
     reader = Predictor.load(args.task, args.version, settings=settings)
@@ -238,6 +346,8 @@ def _card(
     config: TrainingConfig,
     about: dict[str, Any],
     points: tuple[OperatingPoint, ...],
+    outputs: Outputs,
+    spec: InputSpec,
 ) -> Card:
     return Card(
         task=args.task,
@@ -245,8 +355,8 @@ def _card(
         title=about.get("title", args.task),
         labels=config.labels,
         positive=_POSITIVE,
-        input=InputSpec(config.size),
-        outputs=Outputs(logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES),
+        input=spec,
+        outputs=outputs,
         operating_points=points,
         approved_operating_point=_APPROVED,
         intended_use=about.get("intended_use", ""),

@@ -1,0 +1,106 @@
+"""From decoded pictures to what a network is trained on, batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.learning.architectures import Network
+from core.learning.augment import augment, unchanged
+from core.learning.dataset import Arrays
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
+from core.learning.losses import UNKNOWN
+from core.model import InputSpec, intensity
+
+if TYPE_CHECKING:
+    from core.learning.training import TrainingConfig
+
+FloatImage = NDArray[np.float32]
+#: Pictures that are read at once where all are needed: a bound on memory.
+_AT_ONCE = 64
+
+
+def network_input(picture: FloatImage, within: NDArray[np.bool_], spec: InputSpec) -> FloatImage:
+    """Bring an augmented picture into a network's units, as :func:`core.model.preprocess` does.
+
+    Parameters
+    ----------
+    picture
+        (S, S) float32, 0..255.
+    within
+        (S, S) bool, where the picture lies in the square.
+    spec
+        What the network takes.
+
+    Returns
+    -------
+    (S, S, channels) float32, ``spec.pad`` around the picture.
+    """
+    content = np.repeat(picture[within][:, None, None], spec.channels, axis=2)
+    result = np.full((*picture.shape, spec.channels), spec.pad, np.float32)
+    if content.size:
+        result[within] = intensity(content, spec.intensity)[:, 0]
+    return result
+
+
+def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
+    """Return a ``keras.utils.PyDataset`` of augmented batches, the same for the same seed."""
+    import keras
+
+    change = unchanged if config.augmentation == "none" else augment
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(workers=1, max_queue_size=4)
+            self.epoch = 0
+
+        def __len__(self) -> int:
+            return math.ceil(len(arrays.labels) / config.batch)
+
+        def __getitem__(self, number: int) -> tuple[Any, Any]:
+            epoch = self.epoch
+            order = np.random.default_rng((config.seed, epoch)).permutation(len(arrays.labels))
+            chosen = order[number * config.batch : (number + 1) * config.batch]
+            rng = np.random.default_rng((config.seed, epoch, number))
+            images, lesions = [], []
+            for i in chosen:
+                picture, lesion, within = change(
+                    arrays.images[i], arrays.masks[i], arrays.inside[i], rng
+                )
+                images.append(network_input(picture, within, network.spec))
+                lesions.append(lesion if arrays.outlined[i] else np.full_like(lesion, UNKNOWN))
+            labels = arrays.labels[chosen]
+            if not network.has_lesion_map:
+                return np.stack(images), labels
+            side = config.size // 8
+            coarse = [
+                cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in lesions
+            ]
+            return np.stack(images), {
+                CLASS_LOGITS: labels,
+                LESION: np.stack(lesions)[..., None],
+                LESION_COARSE: np.stack(coarse)[..., None],
+            }
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+
+    return Batches()
+
+
+def as_read(arrays: Arrays, spec: InputSpec) -> Iterator[FloatImage]:
+    """Yield the pictures as the network reads them, (n, S, S, channels), some at a time."""
+    for start in range(0, len(arrays.labels), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found = []
+        for image, mask, box in zip(
+            arrays.images[part], arrays.masks[part], arrays.inside[part], strict=True
+        ):
+            picture, _mask, within = unchanged(image, mask, box)
+            found.append(network_input(picture, within, spec))
+        yield np.stack(found)

@@ -1,0 +1,213 @@
+"""Cross-fitting: every training row is scored by a network that was not trained on it.
+
+With several folds each network leaves one of them out; what they say of the rows left out fits
+the calibration and the thresholds (Zadrozny and Elkan, KDD 2002; cross-fitting as Chernozhukov et
+al., 2018), and all of them, averaged, are what ships. With one fold a share of the rows, by group,
+is kept aside for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DatasetError
+from core.learning.architectures import Network
+from core.learning.dataset import Arrays, load_arrays
+from core.learning.forms import check_classes
+from core.learning.lesion_net import average_of
+from core.learning.rows import Row, fingerprint, hold_out, place
+from core.learning.training import Figures, TrainingConfig, scores_of, train
+from core.text import _
+
+#: Share of the training rows, by group, that only calibrates where there is one fold.
+CALIBRATION_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whom a run tells how far it is.
+
+    Attributes
+    ----------
+    epoch
+        Called after every epoch with the fold, from 1, and its figures.
+    batch
+        Called after every batch with the fold, the batches done and all of this epoch, and the
+        mean loss.
+    decoding
+        Called with the images decoded and all.
+    """
+
+    epoch: Callable[[int, Figures], None] = lambda _fold, _figures: None
+    batch: Callable[[int, int, int, float], None] = lambda _fold, _done, _all, _loss: None
+    decoding: Callable[[int, int], None] = lambda _done, _all: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What came out of all folds.
+
+    Attributes
+    ----------
+    network
+        What ships.
+    held
+        Rows that a network scored which was not trained on them.
+    logits
+        (len(held), labels) float32, those scores, in their order.
+    seconds
+        What the training took in all, over every time it was resumed.
+    """
+
+    network: Network
+    held: list[Row]
+    logits: NDArray[np.float32]
+    seconds: float
+
+
+def folds_of(rows: Iterable[Row], folds: int, seed: int) -> list[list[Row]]:
+    """Deal rows into folds of about the same size, source by source and label by label.
+
+    No group is parted; which fold it goes to follows from a hash of its name and the seed.
+    """
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.source, row.group].append(row)
+    strata: dict[tuple[str, str], list[list[Row]]] = defaultdict(list)
+    for members in groups.values():
+        # A group of several labels goes by the one that most of it has.
+        labels = sorted(row.label for row in members)
+        strata[members[0].source, max(labels, key=labels.count)].append(members)
+    dealt: list[list[Row]] = [[] for _fold in range(folds)]
+    for _name, stratum in sorted(strata.items()):
+        stratum.sort(key=lambda members: _hashed(members[0], seed))
+        for members in sorted(stratum, key=len, reverse=True):
+            min(dealt, key=lambda fold: _count(fold, members[0])).extend(members)
+    return dealt
+
+
+def _count(fold: Sequence[Row], like: Row) -> tuple[int, int]:
+    alike = sum((row.source, row.label) == (like.source, like.label) for row in fold)
+    return alike, len(fold)
+
+
+def _hashed(row: Row, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}/{row.source}/{row.group}".encode()).digest()
+
+
+def parts(
+    rows: Sequence[Row], folds: int, config: TrainingConfig, positive: str
+) -> list[tuple[list[Row], list[Row]]]:
+    """Return for each network what it is trained on, and what is kept from it.
+
+    Raises
+    ------
+    DatasetError
+        There are too few rows to train on and to calibrate with.
+    """
+    if folds == 1:
+        found = [hold_out(rows, CALIBRATION_SHARE, config.seed)]
+    else:
+        dealt = folds_of(rows, folds, config.seed)
+        found = [
+            ([row for other in dealt if other is not held for row in other], held) for held in dealt
+        ]
+    kept = [row for _fit, held in found for row in held]
+    if any(not fit for fit, _held in found) or not kept:
+        raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    if len({row.label == positive for row in kept}) < 2:
+        raise DatasetError(
+            _(
+                "Too few training rows: those kept aside for calibration need a malignant one "
+                "and another one. Add cases."
+            )
+        )
+    for fit, _held in found:
+        check_classes(fit, config.labels)
+    return found
+
+
+def fit_folds(
+    rows: Sequence[Row],
+    watched: Sequence[Row],
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    folds: int,
+    positive: str,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Train a network per fold, and score with each what was kept from it.
+
+    Parameters
+    ----------
+    rows, watched
+        Rows to train on, and rows whose figures are shown meanwhile.
+    folder
+        Of the run: the cache of decoded images, and a run record and a checkpoint for each fold.
+
+    Raises
+    ------
+    DatasetError
+        As :func:`parts` and :func:`core.learning.load_arrays`.
+    LearningError
+        As :func:`core.learning.train`.
+    """
+    tell = progress or Progress()
+    cache = folder / "cache"
+
+    def decoded(part: Sequence[Row]) -> Arrays:
+        return load_arrays(part, config.labels, config.size, cache, tell.decoding)
+
+    dealt = parts(rows, folds, config, positive)
+    watch = decoded(watched)
+    networks: list[Network] = []
+    held_rows: list[Row] = []
+    held_scores: list[NDArray[np.float32]] = []
+    seconds = 0.0
+    for at, (fit, held) in enumerate(dealt):
+        spent: list[float] = []
+
+        def epoch(figures: Figures, fold: int = at + 1, spent: list[float] = spent) -> None:
+            spent.append(figures["seconds"])
+            tell.epoch(fold, figures)
+
+        def batch(done: int, of: int, loss: float, fold: int = at + 1) -> None:
+            tell.batch(fold, done, of, loss)
+
+        about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
+        network = train(
+            decoded(fit),
+            # Another seed for each: networks that start alike make the same mistakes.
+            replace(config, seed=config.seed + at),
+            folder if folds == 1 else folder / f"fold-{at + 1}",
+            resume=resume,
+            progress=epoch,
+            during=batch,
+            watch=watch,
+            member=f"member_{at + 1}",
+            about=about,
+        )
+        seconds += sum(spent)
+        # Sorted as load_arrays sorts them.
+        held_rows += sorted(held, key=place)
+        held_scores.append(scores_of(joined([network]), decoded(held))[0])
+        networks.append(network)
+    return Fitted(joined(networks), held_rows, np.concatenate(held_scores), seconds)
+
+
+def joined(networks: Sequence[Network]) -> Network:
+    """Return what is read with: several outlining networks averaged, or the one classifier."""
+    first = networks[0]
+    if not first.has_lesion_map:
+        return first
+    return replace(first, model=average_of([network.model for network in networks]))

@@ -1,0 +1,284 @@
+"""``lesion-net``: the multi-task network that ships, and several of it averaged into one.
+
+A residual U-Net (Ronneberger et al., MICCAI 2015), in two parts. The *trunk* outlines the lesion
+and makes a feature map; the *head* reads the class off that map, pooled under the outline, around
+it, and over the whole picture, and off the outline's shape. The outline is held constant for the
+head (``stop_gradient``): the gradient of a class score therefore ends at the feature map, so that
+Grad-CAM costs next to nothing, and the classification loss cannot bend the outline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+#: Names of the outputs, as a card names them.
+CLASS_LOGITS = "class_logits"
+LESION = "lesion"
+LESION_COARSE = "lesion_coarse"
+CAM_FEATURES = "cam_features"
+EMBEDDING = "embedding"
+
+#: Channels that let four of them, averaged, fit into a bundle.
+WIDTHS = (24, 48, 72, 104, 112)
+#: How loud the head hears what lies far from the lesion.
+_AWAY = 0.1
+_INSIDE, _AROUND, _SHAPE = "inside", "around", "shape"
+
+
+def lesion_net(
+    size: int,
+    labels: int,
+    *,
+    widths: Sequence[int] = WIDTHS,
+    dropout: float = 0.3,
+    name: str = "lesion_net",
+) -> Any:
+    """Build one ``lesion-net``.
+
+    Parameters
+    ----------
+    size
+        Side of the square input in pixels; a multiple of 16.
+    labels
+        Number of classes.
+    widths
+        Channels at 1/2, 1/4, 1/8 and 1/16 of the input's resolution, and of the deepest features.
+    dropout
+        Dropped share of the pooled features while training.
+    name
+        Of the model; its two parts are called after it.
+
+    Returns
+    -------
+    keras.Model
+        Input (N, size, size, 1) float32, standardised. Outputs, as a dictionary: ``class_logits``
+        (N, labels); ``lesion`` (N, size, size, 1) probability 0..1; ``lesion_coarse``
+        (N, size/8, size/8, 1), the same for deep supervision (Lee et al., AISTATS 2015);
+        ``cam_features`` (N, size/8, size/8, C); ``embedding`` (N, D), means of the encoder's maps.
+    """
+    import keras
+
+    if size % 16:
+        raise ValueError("The input size must be a multiple of 16.")
+    image = keras.Input((size, size, 1), name="image")
+    trunk = _trunk(size, widths, name)
+    head = _head(trunk, labels, dropout, name)
+    found = trunk(image)
+    logits = head([found[each] for each in (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)])
+    kept = (LESION, LESION_COARSE, CAM_FEATURES, EMBEDDING)
+    outputs = {CLASS_LOGITS: logits} | {each: found[each] for each in kept}
+    return keras.Model(image, outputs, name=name)
+
+
+def average_of(members: Sequence[Any]) -> Any:
+    """Join trained networks to one that reads the picture and its mirror image with each.
+
+    Scores and outlines are averaged (deep ensembles: Lakshminarayanan et al., NeurIPS 2017); the
+    feature maps stand side by side, mirrored back, and each head reads its own, so that one
+    Grad-CAM explains the average. The embedding is the first network's: features of different
+    networks have nothing in common that could be averaged.
+
+    Parameters
+    ----------
+    members
+        One or more of :func:`lesion_net`, of the same size and number of labels, with different
+        names.
+
+    Returns
+    -------
+    keras.Model
+        Input and outputs as of :func:`lesion_net`, without ``lesion_coarse``.
+    """
+    import keras
+    from keras import layers, ops
+
+    size = members[0].inputs[0].shape[1]
+    image = keras.Input((size, size, 1), name="image")
+    # The batch holds every picture twice; an axis of two in front tells them apart again.
+    both = ops.reshape(ops.stack([image, ops.flip(image, axis=2)]), (-1, size, size, 1))
+    maps: list[Any] = []
+    weights: list[tuple[Any, Any, Any]] = []
+    lesions: list[Any] = []
+    embeddings: list[Any] = []
+    for member in members:
+        found: Mapping[str, Any] = member.get_layer(f"{member.name}_trunk")(both)
+
+        def sides(values: Any) -> tuple[Any, Any]:
+            straight, mirrored = _two(values)
+            return straight, ops.flip(mirrored, axis=2)
+
+        lesions += sides(found[LESION])
+        maps += sides(found[CAM_FEATURES])
+        weights += zip(
+            sides(found[_INSIDE]), sides(found[_AROUND]), _two(found[_SHAPE]), strict=True
+        )
+        embeddings.append(ops.mean(ops.stack(_two(found[EMBEDDING])), axis=0))
+    features = layers.Concatenate(name=CAM_FEATURES)(maps)
+    scores = []
+    for at, (inside, around, shape) in enumerate(weights):
+        member = members[at // 2]
+        channels = maps[at].shape[-1]
+        own = features[..., at * channels : (at + 1) * channels]
+        scores.append(member.get_layer(f"{member.name}_head")([own, inside, around, shape]))
+    outputs = {
+        CLASS_LOGITS: layers.Identity(name=CLASS_LOGITS)(ops.mean(ops.stack(scores), axis=0)),
+        LESION: layers.Identity(name=LESION)(ops.mean(ops.stack(lesions), axis=0)),
+        CAM_FEATURES: features,
+        EMBEDDING: layers.Identity(name=EMBEDDING)(embeddings[0]),
+    }
+    return keras.Model(image, outputs, name="lesion_net_average")
+
+
+def _two(values: Any) -> tuple[Any, Any]:
+    from keras import ops
+
+    apart = ops.reshape(values, (2, -1, *values.shape[1:]))
+    return apart[0], apart[1]
+
+
+def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
+    import keras
+    from keras import layers, ops
+
+    image = keras.Input((size, size, 1))
+    # The stem halves the picture at once: at full resolution a convolution costs four times as
+    # much and an outline gains less than a pixel of the input from it.
+    x = layers.Concatenate()([image, _locally_normalised(image)])
+    x = layers.ReLU()(_convolve(x, widths[0], 5, 2))
+    x = _residual(x, widths[0])
+    skips = [x]
+    for channels in widths[1:4]:
+        x = _residual(x, channels, 2)
+        x = _residual(x, channels)
+        skips.append(x)
+    deepest = _residual(x, widths[4])
+
+    y = deepest
+    decoded = []
+    for skip, channels in zip(skips[-2::-1], widths[2::-1], strict=True):
+        y = layers.UpSampling2D(2, interpolation="bilinear")(_convolve(y, channels, 1))
+        y = layers.Concatenate()([y, skip])
+        y = layers.ReLU()(_convolve(y, channels))
+        y = layers.ReLU()(_convolve(y, channels))
+        decoded.append(y)
+    coarse = layers.Conv2D(1, 1, name="lesion_eighth")(decoded[0])
+    coarse = layers.Activation("sigmoid", dtype="float32")(coarse)
+    y = layers.Conv2D(1, 1, name="lesion_half")(y)
+    y = layers.UpSampling2D(2, interpolation="bilinear")(y)
+    lesion = layers.Activation("sigmoid", dtype="float32")(y)
+
+    # Only layers and operations of Keras itself, so that the saved file loads in safe mode.
+    inside = ops.stop_gradient(layers.AveragePooling2D(8, dtype="float32")(lesion))
+    around = layers.MaxPooling2D(3, 1, "same", dtype="float32")(inside)
+    deep = layers.UpSampling2D(2, interpolation="bilinear")(deepest)
+    x = _residual(layers.Concatenate()([decoded[0], deep]), widths[3])
+    # What lies far from the lesion speaks softly, so that the class is read off the lesion and
+    # its margin; and it is read off this map alone, so that Grad-CAM sees all of it.
+    features = layers.Multiply(dtype="float32")([x, _AWAY + (1.0 - _AWAY) * around])
+    embedding = layers.Concatenate(dtype="float32")(
+        [layers.GlobalAveragePooling2D(dtype="float32")(each) for each in (*skips[1:], deepest)]
+    )
+    outputs = {
+        LESION: lesion,
+        LESION_COARSE: coarse,
+        CAM_FEATURES: features,
+        EMBEDDING: embedding,
+        _INSIDE: inside,
+        _AROUND: around,
+        _SHAPE: _shape_of(lesion),
+    }
+    return keras.Model(image, outputs, name=f"{name}_trunk")
+
+
+def _head(trunk: Any, labels: int, dropout: float, name: str) -> Any:
+    import keras
+    from keras import layers, ops
+
+    read = (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)
+    inputs = [keras.Input(trunk.output[each].shape[1:], dtype="float32") for each in read]
+    features, inside, around, shape = inputs
+
+    def pooled(weight: Any) -> Any:
+        total = ops.sum(weight, axis=(1, 2)) + 1e-3
+        return ops.sum(features * weight, axis=(1, 2)) / total
+
+    everywhere = layers.GlobalAveragePooling2D(dtype="float32")(features)
+    x = layers.Concatenate(dtype="float32")([pooled(inside), pooled(around - inside), everywhere])
+    x = layers.Concatenate(dtype="float32")([layers.Dropout(dropout, dtype="float32")(x), shape])
+    logits = layers.Dense(labels, dtype="float32")(x)
+    return keras.Model(inputs, logits, name=f"{name}_head")
+
+
+def _convolve(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(
+        channels, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal"
+    )(x)
+    return layers.BatchNormalization(momentum=0.95)(x)
+
+
+def _residual(x: Any, channels: int, stride: int = 1) -> Any:
+    from keras import layers
+
+    y = layers.ReLU()(_convolve(x, channels, 3, stride))
+    y = _convolve(y, channels)
+    if stride > 1 or x.shape[-1] != channels:
+        x = layers.AveragePooling2D(stride)(x) if stride > 1 else x
+        x = _convolve(x, channels, 1)
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def _locally_normalised(image: Any) -> Any:
+    """Return the picture less its surroundings' mean, over their deviation.
+
+    Scanners differ in gain, time-gain compensation and grey map, which all change a neighbourhood
+    as a whole (local contrast normalisation: Jarrett et al., ICCV 2009).
+    """
+    from keras import layers, ops
+
+    def blurred(x: Any) -> Any:
+        x = layers.AveragePooling2D(8, dtype="float32")(x)
+        x = layers.AveragePooling2D(5, 1, "same", dtype="float32")(x)
+        return layers.UpSampling2D(8, interpolation="bilinear", dtype="float32")(x)
+
+    mean = blurred(image)
+    variance = ops.maximum(blurred(image * image) - mean * mean, 0.0)
+    return (image - mean) / ops.sqrt(variance + 0.05)
+
+
+def _shape_of(lesion: Any) -> Any:
+    """Return what the outline says by its shape, (N, 5) float32: see the comments.
+
+    A lesion that is taller than wide or irregular is suspicious (BI-RADS, ACR 2013). The map is
+    held constant: the class loss cannot bend the outline.
+    """
+    from keras import layers, ops
+
+    p = ops.stop_gradient(layers.AveragePooling2D(2, dtype="float32")(lesion))
+    side = p.shape[1]
+    area = ops.sum(p, axis=(1, 2, 3)) + 1e-3
+    place = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
+    down, across = place[None, :, None, None], place[None, None, :, None]
+
+    def spread(axis: Any) -> Any:
+        mean = ops.sum(p * axis, axis=(1, 2, 3)) / area
+        width = ops.sum(p * axis * axis, axis=(1, 2, 3)) / area - mean * mean
+        return ops.log(ops.maximum(width, 1e-5))
+
+    edges = ops.sum(ops.abs(p[:, 1:] - p[:, :-1]), axis=(1, 2, 3)) + ops.sum(
+        ops.abs(p[:, :, 1:] - p[:, :, :-1]), axis=(1, 2, 3)
+    )
+    return ops.stack(
+        [
+            ops.max(p, axis=(1, 2, 3)),  # is there a lesion at all
+            ops.log(area / side**2 + 1e-3) / 2.0,  # how large
+            (spread(down) - spread(across)) / 2.0,  # taller than wide
+            ops.log(edges * edges / area + 1.0) / 4.0,  # how irregular
+            ops.sum(p * (1.0 - p), axis=(1, 2, 3)) / area,  # how blurred its margin
+        ],
+        axis=-1,
+    )
