@@ -87,15 +87,15 @@ def folds_of(rows: Iterable[Row], folds: int, seed: int) -> list[list[Row]]:
         labels = sorted(row.label for row in members)
         strata[members[0].source, max(labels, key=labels.count)].append(members)
     dealt: list[list[Row]] = [[] for _fold in range(folds)]
-    for _name, stratum in sorted(strata.items()):
+    for (source, label), stratum in sorted(strata.items()):
         stratum.sort(key=lambda members: _hashed(members[0], seed))
         for members in sorted(stratum, key=len, reverse=True):
-            min(dealt, key=lambda fold: _count(fold, members[0])).extend(members)
+            min(dealt, key=lambda fold: _count(fold, source, label)).extend(members)
     return dealt
 
 
-def _count(fold: Sequence[Row], like: Row) -> tuple[int, int]:
-    alike = sum((row.source, row.label) == (like.source, like.label) for row in fold)
+def _count(fold: Sequence[Row], source: str, label: str) -> tuple[int, int]:
+    alike = sum((row.source, row.label) == (source, label) for row in fold)
     return alike, len(fold)
 
 

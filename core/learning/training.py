@@ -334,8 +334,10 @@ class _Run:
         if not self.config.averaging:
             yield
             return
+        import keras
+
         weights = self.model.trainable_weights
-        kept = [np.array(weight.value) for weight in weights]
+        kept = [keras.ops.convert_to_numpy(weight).copy() for weight in weights]
         self.model.optimizer.finalize_variable_values(weights)
         try:
             yield

@@ -17,8 +17,11 @@ from learning_factory import toy_arrays
 from training_process import CONFIG
 
 from core.errors import DatasetError, LearningError
-from core.learning.architectures import CLASS_LOGITS, LESION
-from core.learning.training import batches, class_loss, lesion_loss, train
+from core.learning.batches import as_read, batches
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
+from core.learning.losses import class_loss, lesion_loss, one_unit_loss
+from core.learning.runs import learning_curves
+from core.learning.training import TrainingConfig, build, scores_of, train
 from core.model import import_tensorflow
 from core.settings import ROOT
 
@@ -35,7 +38,7 @@ class Run:
 
 def run(folder: Path, **options: Any) -> Run:
     history: list[dict[str, float]] = []
-    model = train(toy_arrays(24), CONFIG, folder, progress=history.append, **options)
+    model = train(toy_arrays(24), CONFIG, folder, progress=history.append, **options).model
     weights = [np.array(weight.value.numpy()) for weight in model.weights]
     return Run(folder, history, weights, int(model.optimizer.iterations.numpy()))
 
@@ -62,7 +65,7 @@ def test_the_loss_goes_down(whole: Run) -> None:
 
 @pytest.mark.slow
 def test_what_is_watched_is_shown(whole: Run) -> None:
-    watched = {"watch_accuracy", "watch_auc", "watch_dice"}
+    watched = {"watch_loss", "watch_accuracy", "watch_auc", "watch_dice"}
     assert [watched <= set(figures) for figures in whole.history] == [
         *(False, False, False, True, False, True)
     ]
@@ -97,8 +100,67 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Run, tmp_path: P
 
 
 @pytest.mark.slow
+def test_the_run_says_what_it_was_made_with(whole: Run) -> None:
+    stored = json.loads((whole.folder / "run.json").read_text())
+    assert stored["config"]["seed"] == CONFIG.seed
+    assert {"python", "tensorflow", "keras", "numpy"} <= set(stored["about"]["environment"])
+    assert stored["about"]["seconds"] > 0
+    curves = (whole.folder / "curves.svg").read_text()
+    assert curves.startswith("<svg")
+    assert "watch_auc" in curves
+    assert curves.count("<polyline") == len(
+        {name for figures in stored["history"] for name in figures} - {"epoch", "seconds"}
+    )
+
+
+def test_curves_of_one_epoch_are_drawn_too() -> None:
+    assert "<polyline" in learning_curves([{"epoch": 1, "seconds": 2.0, "loss": 0.5}])
+
+
+@pytest.mark.slow
+def test_the_kept_weights_are_the_average_and_not_the_last(whole: Run, tmp_path: Path) -> None:
+    last = train(toy_arrays(24), replace(CONFIG, averaging=0.0), tmp_path).model
+    far = [
+        float(np.abs(mine.value.numpy() - theirs).max())
+        for mine, theirs in zip(last.trainable_weights, _trainable(whole), strict=True)
+    ]
+    assert max(far) > 1e-4
+
+
+def _trainable(made: Run) -> list[np.ndarray]:
+    network = build(CONFIG).model
+    network.set_weights(made.weights)
+    return [weight.value.numpy() for weight in network.trainable_weights]
+
+
+@pytest.mark.slow
+def test_training_stops_where_nothing_gets_better_and_keeps_the_best(tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=12, patience=2, learning_rate=0.05)
+    history: list[dict[str, float]] = []
+    watch = toy_arrays(6)
+    network = train(toy_arrays(24), config, tmp_path, watch=watch, progress=history.append)
+    losses = [figures["watch_loss"] for figures in history]
+    best = int(np.argmin(losses))
+    assert len(losses) == min(best + 1 + 2, 12)
+    from core.learning.training import watch_figures
+
+    assert watch_figures(network, watch)["watch_loss"] == pytest.approx(losses[best], abs=1e-4)
+    # Resumed, it is over: nothing is trained, the best come back.
+    again: list[dict[str, float]] = []
+    resumed = train(
+        toy_arrays(24), config, tmp_path, watch=watch, progress=again.append, resume=True
+    )
+    assert again == []
+    assert watch_figures(resumed, watch)["watch_loss"] == pytest.approx(losses[best], abs=1e-4)
+
+
+@pytest.mark.slow
 def test_only_the_last_checkpoint_is_kept(whole: Run) -> None:
-    assert {path.name for path in whole.folder.iterdir()} == {"epoch-006.weights.h5", "run.json"}
+    assert {path.name for path in whole.folder.iterdir()} == {
+        "epoch-006.weights.h5",
+        "run.json",
+        "curves.svg",
+    }
 
 
 @pytest.mark.slow
@@ -140,17 +202,33 @@ def test_a_label_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_batches_show_every_picture_once_an_epoch_and_never_the_same() -> None:
     import_tensorflow()
-    arrays, seen = toy_arrays(), []
-    data = batches(arrays, CONFIG)
+    arrays, seen, network = toy_arrays(), [], build(CONFIG)
+    data = batches(arrays, CONFIG, network)
     for _epoch in range(2):
         labels = [data[number][1][CLASS_LOGITS] for number in range(len(data))]
         assert np.bincount(np.concatenate(labels)).tolist() == [4, 4, 4]
         seen.append(data[0][0])
         data.on_epoch_end()
     assert not np.array_equal(*seen)
-    np.testing.assert_array_equal(batches(arrays, CONFIG)[0][0], seen[0])
+    np.testing.assert_array_equal(batches(arrays, CONFIG, network)[0][0], seen[0])
     images, truth = data[0]
     assert images.shape == truth[LESION].shape == (4, 32, 32, 1)
+    assert truth[LESION_COARSE].shape == (4, 4, 4, 1)
+
+
+def test_a_lesion_without_a_mask_is_not_learned_as_no_lesion() -> None:
+    import_tensorflow()
+    arrays, network = toy_arrays(), build(CONFIG)
+    arrays.outlined[arrays.labels == 2] = False
+    data = batches(arrays, CONFIG, network)
+    for number in range(len(data)):
+        truth = data[number][1]
+        unknown = truth[CLASS_LOGITS] == 2
+        for name in (LESION, LESION_COARSE):
+            wrong = np.full_like(truth[name], 0.9)
+            losses = np.array(lesion_loss(truth[name], wrong))
+            assert not losses[unknown].any()
+            assert (losses[~unknown] > 0.5).all()
 
 
 def test_the_class_loss_is_the_weighted_smoothed_entropy() -> None:
@@ -178,3 +256,32 @@ def test_the_outline_loss_prefers_the_right_outline() -> None:
     nothing = [float(lesion_loss(0 * truth, p)[0]) for p in (0 * truth, empty, full)]
     assert np.isfinite(nothing).all()
     assert nothing == sorted(nothing)
+
+
+def test_the_loss_of_one_unit_is_the_weighted_binary_entropy() -> None:
+    import_tensorflow()
+    loss = one_unit_loss(np.array([1, 2], np.float32), 0.0)
+    found = loss(np.array([0, 1]), np.array([[0.25], [0.25]], np.float32))
+    np.testing.assert_allclose(np.array(found), [-np.log(0.75), -2 * np.log(0.25)], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_textbook_network_learns_two_labels(tmp_path: Path) -> None:
+    arrays = toy_arrays(12, size=150)
+    arrays.labels[:] = arrays.labels == 2
+    config = TrainingConfig(
+        architecture="seed-cnn", labels=("not malignant", "malignant"), size=150, epochs=2, batch=6
+    )
+    network = train(arrays, config, tmp_path)
+    weights = [tuple(weight.shape) for weight in network.model.weights]
+    assert [shape[-1] for shape in weights if len(shape) == 4] == [32, 64, 128]
+    assert weights[-2:] == [(512, 1), (1,)]
+    scores, outlines = scores_of(network, arrays)
+    assert outlines is None
+    assert scores.shape == (12, 2)
+    # The scores are those of the probability: softmax of (-z/2, z/2).
+    (part,) = as_read(arrays, network.spec)
+    p = np.asarray(network.model.predict_on_batch(part)["positive"])[:, 0]
+    np.testing.assert_allclose(1 / (1 + np.exp(scores[:, 0] - scores[:, 1])), p, atol=1e-5)
+    assert part.min() >= 0
+    assert part.max() <= 1

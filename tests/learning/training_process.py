@@ -10,7 +10,7 @@ from learning_factory import toy_arrays
 from core.learning.training import TrainingConfig, train
 
 CONFIG = TrainingConfig(
-    size=32, epochs=6, batch=4, learning_rate=4e-3, seed=3, widths=(4, 6, 8, 8, 8)
+    size=32, epochs=6, batch=4, learning_rate=4e-3, seed=3, widths=(4, 6, 8, 8, 8), averaging=0.9
 )
 
 if __name__ == "__main__":
