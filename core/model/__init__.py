@@ -43,6 +43,7 @@ from core.model._words import (
     point_figures,
     point_name,
     prevalence_words,
+    restate,
     restated,
 )
 
@@ -102,6 +103,7 @@ __all__ = [
     "read_bundle",
     "read_frames",
     "resolve",
+    "restate",
     "restated",
     "score_interval",
     "set_site_prevalence",

@@ -149,13 +149,21 @@ def restated(
     if study is None or not prediction.calibrated or failed:
         return None
     interval = prediction.interval
+    bounds = None if interval is None else (interval.low, interval.high)
+    return restate(prediction.probability, bounds, study, prevalence)
+
+
+def restate(
+    probability: float, interval: tuple[float, float] | None, study: float, prevalence: float
+) -> Restated:
+    """Return a calibrated probability that holds at ``study`` as it is at ``prevalence``."""
     low, high = (
         (None, None)
         if interval is None
-        else (shift_prior(bound, study, prevalence) for bound in (interval.low, interval.high))
+        else (shift_prior(bound, study, prevalence) for bound in interval)
     )
-    shifted = shift_prior(prediction.probability, study, prevalence)
-    return Restated(prevalence, shifted, low, high, _inside(prediction))
+    holds = interval is None or interval[0] <= probability <= interval[1]
+    return Restated(prevalence, shift_prior(probability, study, prevalence), low, high, holds)
 
 
 def evidence(
