@@ -57,9 +57,10 @@ def explore(item: OpenScan, prediction: Prediction) -> None:
         _controls(item, prediction, validation)
         threshold = _threshold(item, prediction)
         found = at_threshold(validation.reference, threshold)
-        st.markdown(threshold_sentence(found, prediction.positive))
+        study = found.prevalence if prediction.prevalence is None else prediction.prevalence
+        st.markdown(threshold_sentence(found, prediction.positive, study))
         _this_scan(item, prediction, threshold)
-        _predictive_values(found, prediction.positive, site_of(prediction.task))
+        _predictive_values(found, prediction.positive, study, site_of(prediction.task))
         if item.quality.failed:
             st.caption(_("These figures are of scans that pass the quality check; this one fails."))
         if item.last_explored is not None:
@@ -77,36 +78,42 @@ def begin_anew(item: OpenScan) -> None:
         item.explored = None
 
 
-def threshold_sentence(found: AtThreshold, positive: str) -> str:
-    """Say what a threshold did to the validation scans, with intervals and n (Markdown)."""
-    study = found.prevalence
+def threshold_sentence(found: AtThreshold, positive: str, study: float | None) -> str:
+    """Say what a threshold did to the validation scans, with intervals and n (Markdown).
+
+    Parameters
+    ----------
+    study
+        Share of positives in the study, 0..1, as it stands beside the answer.
+    """
     return _(
-        "At {threshold} this model found {found} {label} validation scans and flagged {flagged} "
-        "others (study prevalence {study})."
+        "At {threshold} this model found **{found}** {label} validation scans ({found_counts}) and "
+        "flagged **{flagged}** others ({flagged_counts}); study prevalence {study}."
     ).format(
         threshold=percent(found.threshold),
         found=_of_hundred(found.found),
+        found_counts=_counts(found.found),
         label=class_name(positive),
         flagged=_of_hundred(found.false_alarms),
+        flagged_counts=_counts(found.false_alarms),
         study="–" if study is None else percent(study),
     )
 
 
 def _of_hundred(share: Share) -> str:
-    """Return a share as so many of 100, with its interval and the counts behind it."""
+    """Return a share as so many of 100; neither all nor none unless it was so."""
     if share.value is None:
         return _("none of 0")
     whole = round(share.value * 100)
-    # Neither all nor none unless it was so.
     if 0 < share.hits < share.n:
         whole = min(max(whole, 1), 99)
+    return _("{whole} of 100").format(whole=whole)
+
+
+def _counts(share: Share) -> str:
     low, high = share.interval
-    return _("**{whole} of 100** (95% interval {low}–{high}, {hits} of {n})").format(
-        whole=whole,
-        low=f"{low * 100:.0f}",
-        high=f"{high * 100:.0f}",
-        hits=share.hits,
-        n=share.n,
+    return _("95% interval {low}–{high}; {hits} of {n}").format(
+        low=f"{low * 100:.0f}", high=f"{high * 100:.0f}", hits=share.hits, n=share.n
     )
 
 
@@ -143,10 +150,11 @@ def _controls(item: OpenScan, prediction: Prediction, validation: Validation) ->
     with st.container(horizontal=True, gap="small", key="explore-points"):
         for point in sorted(validation.points, key=lambda point: point.threshold):
             is_approved = point.name == approved.name
-            words = _("Approved: {name}, {threshold}") if is_approved else _("{name}, {threshold}")
             here = _threshold(item, prediction) == point.threshold
             st.button(
-                words.format(name=point_name(point.name), threshold=percent(point.threshold)),
+                _("{name}, {threshold}").format(
+                    name=point_name(point.name), threshold=percent(point.threshold)
+                ),
                 icon=":material/verified:" if is_approved else None,
                 key=f"explore-{point.name}-{item.widget}",
                 type="primary" if here else "secondary",
@@ -206,33 +214,38 @@ def _this_scan(item: OpenScan, prediction: Prediction, threshold: float) -> None
     st.markdown(line)
 
 
-def _predictive_values(found: AtThreshold, positive: str, site: Site) -> None:
+def _predictive_values(found: AtThreshold, positive: str, study: float | None, site: Site) -> None:
     """Say what being flagged, and not being flagged, means at the study's and at the site's."""
-    lines = []
-    study = found.prevalence
+    columns = []
     if study is not None and 0 < study < 1:
-        lines.append((_("Where {share} are {label}, as in the study"), study))
+        columns.append((_("study, {share}").format(share=percent(study)), study))
     if site.share is not None:
-        lines.append((_("At this site, where {share} are {label}"), site.share))
+        share = prevalence_words(site.share)
+        columns.append((_("this site, {share}").format(share=share), site.share))
     else:
-        lines.append((_("Where, for example, {share} are {label}"), ELSEWHERE))
-    for words, share in lines:
-        head = words.format(share=prevalence_words(share), label=class_name(positive))
-        st.markdown(_("{head}: {rest}").format(head=head, rest=_values(found, positive, share)))
-    st.caption(site_words(site))
-
-
-def _values(found: AtThreshold, positive: str, prevalence: float) -> str:
-    flagged, spared = found.positive_value(prevalence), found.negative_value(prevalence)
-    return _(
-        "of those flagged {flagged} are {label}; of those not flagged {spared} are not."
-    ).format(flagged=_chance(flagged), spared=_chance(spared), label=class_name(positive))
+        share = prevalence_words(ELSEWHERE)
+        columns.append((_("example, {share}").format(share=share), ELSEWHERE))
+    label = class_name(positive)
+    rows = [
+        ["", *(title for title, _share in columns)],
+        ["---"] * (len(columns) + 1),
+        [
+            _("Flagged that are {label}").format(label=label),
+            *(_chance(found.positive_value(share)) for _title, share in columns),
+        ],
+        [
+            _("Not flagged that are not {label}").format(label=label),
+            *(_chance(found.negative_value(share)) for _title, share in columns),
+        ],
+    ]
+    st.markdown("\n".join("| " + " | ".join(row) + " |" for row in rows))
+    st.caption(_("Predictive values with 95% intervals.") + " " + site_words(site))
 
 
 def _chance(value: Predictive | None) -> str:
     if value is None:
-        return _("unknown: there are none")
-    words = "**{value}** ({low}–{high})"
-    return words.format(
-        value=percent(value.value, 1), low=percent(value.low, 1), high=percent(value.high, 1)
-    )
+        return _("none to tell")
+    # Near the ends a whole percent would hide what a threshold changes.
+    decimals = 0 if 0.05 < value.value < 0.95 else 1
+    shown, low, high = (percent(each, decimals) for each in (value.value, value.low, value.high))
+    return f"**{shown}** ({low}–{high})"

@@ -6,7 +6,7 @@ told apart by colour is told apart by dash, symbol or words too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -26,10 +26,9 @@ from core.ui.wording import class_name, percent, point_name
 
 #: At least 3 : 1 against the ground of both themes (WCAG 2.2, 1.4.11).
 LINE, MARK, QUIET = "#3f8cc4", "#c9761a", "#7d8790"
-#: A group of fewer scans is drawn quietly: its interval says little.
-SMALL_GROUP = 30
+#: A group of fewer scans, or with fewer positives or fewer others, is drawn quietly.
+FEW_SCANS, FEW_OF_A_KIND = 30, 10
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 
 
 def plain(text: str, most: int = 40) -> str:
@@ -72,7 +71,7 @@ def roc_figure(curve: Curve, points: Sequence[Point], approved: str) -> go.Figur
 def pr_figure(
     curve: Curve, points: Sequence[Point], approved: str, base: float | None
 ) -> go.Figure:
-    """Draw precision over sensitivity; ``base`` is the share of positives, where all flagged lie."""
+    """Draw precision over sensitivity; ``base``: the share of positives, if all are flagged."""
     figure = go.Figure()
     if base is not None:
         figure.add_hline(
@@ -108,43 +107,45 @@ def pr_figure(
 
 
 def reliability_figure(bins: Sequence[ReliabilityBin]) -> go.Figure:
-    """Draw what came true over what was said, with intervals, and how many scans each bin holds."""
+    """Draw what came true over what was said, with intervals; below, how many scans a bin holds."""
     drawn = [each for each in bins if each.rate is not None and each.mean is not None]
     figure = go.Figure()
-    figure.add_bar(
-        x=[50 * (each.low + each.high) for each in bins],
-        y=[each.n for each in bins],
-        width=[100 * (each.high - each.low) * 0.9 for each in bins],
-        yaxis="y2",
-        marker={"color": QUIET, "opacity": 0.35},
-        text=[str(each.n) if each.n else "" for each in bins],
-        textposition="outside",
-        cliponaxis=False,
-        name=_("scans in the bin"),
-        hoverinfo="skip",
-    )
     _diagonal(figure, _("as said"))
     figure.add_scatter(
         x=[100 * (each.mean or 0) for each in drawn],
         y=[100 * each.rate.value for each in drawn if each.rate],
-        error_y=_errors([each.rate for each in drawn if each.rate]),
+        error_y=_errors([each.rate for each in drawn if each.rate], scale=100),
         customdata=[each.n for each in drawn],
         mode="markers",
         marker={"color": LINE, "size": 9},
         name=_("came true, 95% interval"),
         hovertemplate="%{x:.0f}% → %{y:.0f}%, n = %{customdata}<extra></extra>",
     )
+    figure.add_bar(
+        x=[50 * (each.low + each.high) for each in bins],
+        y=[each.n for each in bins],
+        width=[90 * (each.high - each.low) for each in bins],
+        yaxis="y2",
+        marker={"color": QUIET},
+        text=[str(each.n) for each in bins],
+        textposition="outside",
+        cliponaxis=False,
+        name=_("scans in the bin"),
+        hoverinfo="skip",
+    )
     _square(figure, _("probability said, %"), _("positives among them, %"))
-    most = max((each.n for each in bins), default=1)
     figure.update_layout(
-        # The counts stay in the lower third, out of the way of the points.
+        height=400,
+        yaxis={"domain": [0.3, 1]},
         yaxis2={
-            "overlaying": "y",
-            "side": "right",
-            "range": [0, max(1, most) * 3.4],
-            "visible": False,
+            "domain": [0, 0.17],
+            "range": [0, 1.35 * max([1, *(each.n for each in bins)])],
+            "title": "n",
+            "showticklabels": False,
+            "fixedrange": True,
+            "anchor": "x",
         },
-        legend={"orientation": "h", "y": -0.22},
+        xaxis={"anchor": "y2"},
     )
     return figure
 
@@ -198,42 +199,42 @@ def label_name(label: str, positive: str) -> str:
 def groups_figure(groups: Sequence[Group], name: str, whole: Figure | None) -> go.Figure:
     """Draw one figure of every subgroup with its interval, and that of all scans as a line.
 
-    Small groups are grey, hollow, and named as small.
+    Groups of which little is known (:func:`says_little`) are grey, hollow, and called so.
     """
     shown = [group for group in groups if name in group.figures][::-1]
     labels = [_group_label(group) for group in shown]
     figure = go.Figure()
-    for small in (False, True):
+    for little in (False, True):
         chosen = [
             (label, group)
             for label, group in zip(labels, shown, strict=True)
-            if (group.n < SMALL_GROUP) is small
+            if says_little(group) is little
         ]
         values = [group.figures[name] for _label, group in chosen]
         figure.add_scatter(
-            x=[100 * value.value for value in values],
+            x=[value.value for value in values],
             y=[label for label, _group in chosen],
-            error_x=_errors(values, QUIET if small else LINE),
+            error_x=_errors(values, QUIET if little else LINE),
             mode="markers",
             marker={
-                "color": QUIET if small else LINE,
+                "color": QUIET if little else LINE,
                 "size": 9,
-                "symbol": "circle-open" if small else "circle",
+                "symbol": "circle-open" if little else "circle",
             },
-            hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     if whole is not None:
         figure.add_vline(
-            x=100 * whole.value,
+            x=whole.value,
             line={"color": MARK, "dash": "dash", "width": 1.5},
             annotation_text=_("all scans"),
             annotation_position="top",
         )
     figure.update_layout(
-        height=90 + 34 * len(shown),
+        height=96 + 34 * len(shown),
         margin=_MARGIN | {"t": 34},
         showlegend=False,
-        xaxis={"range": [0, 102], "ticksuffix": "%", "fixedrange": True},
+        xaxis={"range": [-0.02, 1.02], "fixedrange": True},
         yaxis={
             "categoryorder": "array",
             "categoryarray": labels,
@@ -244,9 +245,16 @@ def groups_figure(groups: Sequence[Group], name: str, whole: Figure | None) -> g
     return figure
 
 
+def says_little(group: Group) -> bool:
+    """Tell whether a group, or its positives or its others, are too few to say much."""
+    return group.n < FEW_SCANS or min(group.positives, group.n - group.positives) < FEW_OF_A_KIND
+
+
 def _group_label(group: Group) -> str:
-    words = _("{value} (n = {n})").format(value=plain(group.value, 24), n=group.n)
-    return f"{words} · {_('small')}" if group.n < SMALL_GROUP else words
+    words = _("{value} (n = {n}, {positives} positive)").format(
+        value=plain(group.value, 24), n=group.n, positives=group.positives
+    )
+    return f"{words}<br><i>{_('few scans')}</i>" if says_little(group) else words
 
 
 def coverage_figure(levels: Sequence[Coverage]) -> go.Figure:
@@ -256,7 +264,7 @@ def coverage_figure(levels: Sequence[Coverage]) -> go.Figure:
     figure.add_scatter(
         x=[100 * level.coverage for level in ordered],
         y=[100 * level.accuracy.value for level in ordered],
-        error_y=_errors([level.accuracy for level in ordered]),
+        error_y=_errors([level.accuracy for level in ordered], scale=100),
         customdata=[level.n for level in ordered],
         mode="lines+markers",
         line={"color": LINE, "width": 2},
@@ -274,51 +282,75 @@ def coverage_figure(levels: Sequence[Coverage]) -> go.Figure:
 
 
 def robustness_figure(
-    grades: Sequence[Grade], name: str, untouched: Figure | None, names: Mapping[str, str]
+    steps: Sequence[Grade], name: str, untouched: Figure | None, limits: tuple[float, float]
 ) -> go.Figure:
-    """Draw one figure over the grades of every change, beginning with the untouched scans.
+    """Draw one figure over the grades of one change; a square marks the untouched scans.
 
     Parameters
     ----------
-    names
-        What to call the changes.
+    steps
+        The grades of one change.
+    limits
+        Ends of the upright axis, the same for all changes.
     """
+    ordered = sorted(steps, key=lambda step: step.grade)
+    values = [step.figures[name] for step in ordered]
     figure = go.Figure()
-    changes = list(dict.fromkeys(grade.change for grade in grades if name in grade.figures))
-    for place, change in enumerate(changes):
-        steps = [g for g in grades if g.change == change and name in g.figures]
-        values = [step.figures[name] for step in steps]
-        x = list(range(1, len(steps) + 1))
-        told = [f"{step.grade:g}" for step in steps]
-        y = [100 * value.value for value in values]
-        if untouched is not None:
-            x, y, told = [0, *x], [100 * untouched.value, *y], [_("untouched"), *told]
-            values = [untouched, *values]
-        figure.add_scatter(
-            x=x,
-            y=y,
-            error_y=_errors(values, QUIET, thin=True),
-            customdata=told,
-            mode="lines+markers",
-            line={"dash": _DASHES[place % len(_DASHES)], "width": 2},
-            marker={"symbol": _SYMBOLS[place % len(_SYMBOLS)], "size": 9},
-            name=plain(names.get(change, change)),
-            hovertemplate="%{customdata}: %{y:.1f}%",
-        )
+    figure.add_scatter(
+        x=[step.grade for step in ordered],
+        y=[value.value for value in values],
+        error_y=_errors(values),
+        mode="lines+markers",
+        line={"color": LINE, "width": 2},
+        marker={"size": 8},
+        hovertemplate="%{x:g}: %{y:.3f}<extra></extra>",
+    )
+    neutral = _NEUTRAL.get(steps[0].change)
+    if untouched is not None:
+        figure.add_hline(y=untouched.value, line={"color": MARK, "dash": "dash", "width": 1.5})
+        if neutral is not None:
+            figure.add_scatter(
+                x=[neutral],
+                y=[untouched.value],
+                error_y=_errors([untouched], MARK),
+                mode="markers",
+                marker={"color": MARK, "symbol": "square", "size": 9},
+                hovertemplate=_("untouched") + ": %{y:.3f}<extra></extra>",
+            )
+    places = sorted(
+        {step.grade for step in ordered} | ({neutral} if neutral is not None else set())
+    )
     figure.update_layout(
-        height=360,
+        height=200,
         margin=_MARGIN,
-        xaxis={
-            "title": _("step of the change (0: untouched)"),
-            "dtick": 1,
-            "fixedrange": True,
-        },
-        yaxis={"title": "%", "fixedrange": True},
-        legend={"orientation": "h", "y": -0.25},
+        showlegend=False,
+        xaxis={"tickvals": places, "fixedrange": True, "zeroline": False},
+        yaxis={"range": limits, "fixedrange": True},
     )
     return figure
 
 
+def limits_of(steps: Sequence[Grade], name: str, untouched: Figure | None) -> tuple[float, float]:
+    """Return an axis that holds every interval of a figure under all changes."""
+    figures = [step.figures[name] for step in steps]
+    if untouched is not None:
+        figures.append(untouched)
+    lows = [figure.value if figure.low is None else figure.low for figure in figures]
+    highs = [figure.value if figure.high is None else figure.high for figure in figures]
+    room = 0.05 * (max(highs) - min(lows)) or 0.05
+    return min(lows) - room, max(highs) + room
+
+
+#: The grade of each change that leaves a scan as it is.
+_NEUTRAL = {
+    "brightness": 0.0,
+    "contrast": 1.0,
+    "speckle": 0.0,
+    "blur": 0.0,
+    "jpeg": 100.0,
+    "downsampling": 1.0,
+    "cropping": 0.0,
+}
 _MARGIN: dict[str, Any] = {"l": 10, "r": 10, "t": 20, "b": 10}
 
 
@@ -390,16 +422,17 @@ def _error(figure: Figure, *, reverse: bool = False) -> dict[str, Any]:
     }
 
 
-def _errors(figures: Sequence[Figure], colour: str = LINE, *, thin: bool = False) -> dict[str, Any]:
-    ups = [100 * ((figure.high or figure.value) - figure.value) for figure in figures]
-    lows = [figure.value if figure.low is None else figure.low for figure in figures]
-    downs = [100 * (figure.value - low) for figure, low in zip(figures, lows, strict=True)]
+def _errors(figures: Sequence[Figure], colour: str = LINE, scale: float = 1) -> dict[str, Any]:
+    ups, downs = [], []
+    for figure in figures:
+        ups.append(0 if figure.high is None else scale * (figure.high - figure.value))
+        downs.append(0 if figure.low is None else scale * (figure.value - figure.low))
     return {
         "type": "data",
         "symmetric": False,
         "array": ups,
         "arrayminus": downs,
         "color": colour,
-        "thickness": 0.8 if thin else 1.5,
-        "width": 2 if thin else 4,
+        "thickness": 1.5,
+        "width": 4,
     }

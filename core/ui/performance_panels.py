@@ -59,7 +59,8 @@ def _about(evaluation: Evaluation) -> None:
         )
     st.caption(" ".join(words))
     if evaluation.data:
-        st.text(" · ".join(f"{name}: {value}" for name, value in evaluation.data.items()))
+        # Digests are told apart by their first letters.
+        st.text(" · ".join(f"{name}: {value[:40]}" for name, value in evaluation.data.items()))
     if evaluation.damaged:
         st.warning(
             _("Damaged and not shown: {parts}. Evaluate again to replace it.").format(
@@ -268,7 +269,10 @@ def _groups(evaluation: Evaluation) -> None:
         if not part:
             continue
         with columns[place % 2]:
-            alt = "; ".join(f"{g.value} (n = {g.n}): {_share(g.figures[name])}" for g in part)
+            alt = "; ".join(
+                f"{g.value} (n = {g.n}): {number(g.figures[name])} ({spread(g.figures[name])})"
+                for g in part
+            )
             # Another name is another data's own word: as plain text.
             st.text(group_name(by))
             st.plotly_chart(
@@ -279,9 +283,9 @@ def _groups(evaluation: Evaluation) -> None:
             )
     st.caption(
         _(
-            "Lines are 95% intervals. Groups under {n} scans are grey and hollow: they say little. "
-            "Groups under 10 are left out."
-        ).format(n=charts.SMALL_GROUP)
+            "Lines are 95% intervals. Groups under {n} scans, or with under {few} positives or "
+            "others, are grey and hollow: they say little. Groups under 10 are left out."
+        ).format(n=charts.FEW_SCANS, few=charts.FEW_OF_A_KIND)
     )
 
 
@@ -309,12 +313,22 @@ def _robustness(evaluation: Evaluation) -> None:
         return
     names = change_names()
     steps = [grade for grade in evaluation.robustness if name in grade.figures]
-    st.plotly_chart(
-        charts.robustness_figure(steps, name, evaluation.figures.get(name), names),
-        config=_CONFIG,
-        key="robustness",
-        alt=_("{figure} under graded changes of the scans").format(figure=figure_name(name)),
-    )
+    untouched = evaluation.figures.get(name)
+    limits = charts.limits_of(steps, name, untouched)
+    changes = list(dict.fromkeys(step.change for step in steps))
+    for row in range(0, len(changes), 4):
+        for column, change in zip(st.columns(4), changes[row : row + 4], strict=False):
+            part = [step for step in steps if step.change == change]
+            alt = "; ".join(f"{step.grade:g}: {number(step.figures[name])}" for step in part)
+            with column:
+                st.text(names.get(change, change))
+                st.plotly_chart(
+                    charts.robustness_figure(part, name, untouched, limits),
+                    config=_CONFIG,
+                    key=f"robustness-{changes.index(change)}",
+                    alt=alt,
+                )
+    st.caption(_("Lines are 95% intervals; the square and the dashed line are untouched scans."))
     with st.expander(_("As a table"), icon=":material/table:", key="robustness-open"):
         st.dataframe(
             pd.DataFrame(

@@ -62,14 +62,11 @@ def look_again() -> None:
 def site_words(site: Site) -> str:
     """Say whose prevalence a page goes by."""
     if not site.known:
-        return _(
-            "This site's prevalence cannot be looked up now: the study's is shown, and {few} as an "
-            "example."
-        ).format(few=percent(ELSEWHERE))
+        return _("Site prevalence cannot be looked up now: {few} is an example.").format(
+            few=percent(ELSEWHERE)
+        )
     if site.entry is None or site.share is None:
-        return _(
-            "This site's prevalence is not set: the study's is shown, and {few} as an example."
-        ).format(few=percent(ELSEWHERE))
-    return _("This site's prevalence, {few}, was set on {day} by an administrator.").format(
+        return _("Site prevalence not set: {few} is an example.").format(few=percent(ELSEWHERE))
+    return _("Site prevalence {few}, set by an administrator on {day}.").format(
         few=prevalence_words(site.share), day=f"{site.entry.at.astimezone():%Y-%m-%d}"
     )
