@@ -146,7 +146,10 @@ def read_evaluation(name: str, source: Source, report: Mapping[str, Any]) -> Eva
     def part(key: str, read: Callable[[Any], Part], nothing: Part) -> Part:
         value: Any = report
         for step in key.split("."):
-            if not isinstance(value, Mapping) or step not in value:
+            if not isinstance(value, Mapping):
+                damaged.append(key.partition(".")[0])
+                return nothing
+            if step not in value:
                 return nothing
             value = value[step]
         try:

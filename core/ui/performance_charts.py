@@ -13,11 +13,8 @@ import plotly.graph_objects as go
 
 from core.learning.evaluated import (
     Confusion,
-    Coverage,
     Curve,
     Figure,
-    Grade,
-    Group,
     Point,
     ReliabilityBin,
 )
@@ -26,9 +23,17 @@ from core.ui.wording import class_name, percent, point_name
 
 #: At least 3 : 1 against the ground of both themes (WCAG 2.2, 1.4.11).
 LINE, MARK, QUIET = "#3f8cc4", "#c9761a", "#7d8790"
-#: A group of fewer scans, or with fewer positives or fewer others, is drawn quietly.
-FEW_SCANS, FEW_OF_A_KIND = 30, 10
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
+
+
+def legible(figure: go.Figure, colour: str | None) -> go.Figure:
+    """Write everything on the axes in a colour that can be read; none leaves the theme's."""
+    if colour is not None:
+        for axes in (figure.update_xaxes, figure.update_yaxes):
+            axes(tickfont={"color": colour}, title={"font": {"color": colour}})
+        figure.update_annotations(font={"color": colour})
+        figure.update_layout(legend={"font": {"color": colour}})
+    return figure
 
 
 def plain(text: str, most: int = 40) -> str:
@@ -114,7 +119,7 @@ def reliability_figure(bins: Sequence[ReliabilityBin]) -> go.Figure:
     figure.add_scatter(
         x=[100 * (each.mean or 0) for each in drawn],
         y=[100 * each.rate.value for each in drawn if each.rate],
-        error_y=_errors([each.rate for each in drawn if each.rate], scale=100),
+        error_y=error_bars([each.rate for each in drawn if each.rate], scale=100),
         customdata=[each.n for each in drawn],
         mode="markers",
         marker={"color": LINE, "size": 9},
@@ -159,8 +164,8 @@ def confusion_figure(confusion: Confusion, positive: str) -> go.Figure:
         for row, total in zip(confusion.counts, sums, strict=True)
     ]
     text = [
-        [f"{n}<br>{percent(share)}" for n, share in zip(row, line, strict=True)]
-        for row, line in zip(confusion.counts, shares, strict=True)
+        [f"{n}<br>{percent(n / total) if total else '–'}" for n in row]
+        for row, total in zip(confusion.counts, sums, strict=True)
     ]
     figure = go.Figure(
         go.Heatmap(
@@ -182,7 +187,7 @@ def confusion_figure(confusion: Confusion, positive: str) -> go.Figure:
     )
     figure.update_layout(
         height=340,
-        margin=_MARGIN,
+        margin=MARGIN,
         xaxis={"title": _("answer"), "fixedrange": True},
         yaxis={"title": _("right label"), "autorange": "reversed", "fixedrange": True},
     )
@@ -196,168 +201,13 @@ def label_name(label: str, positive: str) -> str:
     return plain(class_name(label))
 
 
-def groups_figure(groups: Sequence[Group], name: str, whole: Figure | None) -> go.Figure:
-    """Draw one figure of every subgroup with its interval, and that of all scans as a line.
-
-    Groups of which little is known (:func:`says_little`) are grey, hollow, and called so.
-    """
-    shown = [group for group in groups if name in group.figures][::-1]
-    labels = [_group_label(group) for group in shown]
-    figure = go.Figure()
-    for little in (False, True):
-        chosen = [
-            (label, group)
-            for label, group in zip(labels, shown, strict=True)
-            if says_little(group) is little
-        ]
-        values = [group.figures[name] for _label, group in chosen]
-        figure.add_scatter(
-            x=[value.value for value in values],
-            y=[label for label, _group in chosen],
-            error_x=_errors(values, QUIET if little else LINE),
-            mode="markers",
-            marker={
-                "color": QUIET if little else LINE,
-                "size": 9,
-                "symbol": "circle-open" if little else "circle",
-            },
-            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
-        )
-    if whole is not None:
-        figure.add_vline(
-            x=whole.value,
-            line={"color": MARK, "dash": "dash", "width": 1.5},
-            annotation_text=_("all scans"),
-            annotation_position="top",
-        )
-    figure.update_layout(
-        height=96 + 34 * len(shown),
-        margin=_MARGIN | {"t": 34},
-        showlegend=False,
-        xaxis={"range": [-0.02, 1.02], "fixedrange": True},
-        yaxis={
-            "categoryorder": "array",
-            "categoryarray": labels,
-            "fixedrange": True,
-            "automargin": True,
-        },
-    )
-    return figure
-
-
-def says_little(group: Group) -> bool:
-    """Tell whether a group, or its positives or its others, are too few to say much."""
-    return group.n < FEW_SCANS or min(group.positives, group.n - group.positives) < FEW_OF_A_KIND
-
-
-def _group_label(group: Group) -> str:
-    words = _("{value} (n = {n}, {positives} positive)").format(
-        value=plain(group.value, 24), n=group.n, positives=group.positives
-    )
-    return f"{words}<br><i>{_('few scans')}</i>" if says_little(group) else words
-
-
-def coverage_figure(levels: Sequence[Coverage]) -> go.Figure:
-    """Draw the accuracy on the scans the model is surest of, over their share."""
-    ordered = sorted(levels, key=lambda level: level.coverage)
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[100 * level.coverage for level in ordered],
-        y=[100 * level.accuracy.value for level in ordered],
-        error_y=_errors([level.accuracy for level in ordered], scale=100),
-        customdata=[level.n for level in ordered],
-        mode="lines+markers",
-        line={"color": LINE, "width": 2},
-        marker={"size": 8},
-        hovertemplate="%{x:.0f}%: %{y:.1f}%, n = %{customdata}<extra></extra>",
-    )
-    figure.update_layout(
-        height=300,
-        margin=_MARGIN,
-        showlegend=False,
-        xaxis={"title": _("share of scans answered, %"), "range": [104, 46], "fixedrange": True},
-        yaxis={"title": _("accuracy, %"), "rangemode": "normal", "fixedrange": True},
-    )
-    return figure
-
-
-def robustness_figure(
-    steps: Sequence[Grade], name: str, untouched: Figure | None, limits: tuple[float, float]
-) -> go.Figure:
-    """Draw one figure over the grades of one change; a square marks the untouched scans.
-
-    Parameters
-    ----------
-    steps
-        The grades of one change.
-    limits
-        Ends of the upright axis, the same for all changes.
-    """
-    ordered = sorted(steps, key=lambda step: step.grade)
-    values = [step.figures[name] for step in ordered]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[step.grade for step in ordered],
-        y=[value.value for value in values],
-        error_y=_errors(values),
-        mode="lines+markers",
-        line={"color": LINE, "width": 2},
-        marker={"size": 8},
-        hovertemplate="%{x:g}: %{y:.3f}<extra></extra>",
-    )
-    neutral = _NEUTRAL.get(steps[0].change)
-    if untouched is not None:
-        figure.add_hline(y=untouched.value, line={"color": MARK, "dash": "dash", "width": 1.5})
-        if neutral is not None:
-            figure.add_scatter(
-                x=[neutral],
-                y=[untouched.value],
-                error_y=_errors([untouched], MARK),
-                mode="markers",
-                marker={"color": MARK, "symbol": "square", "size": 9},
-                hovertemplate=_("untouched") + ": %{y:.3f}<extra></extra>",
-            )
-    places = sorted(
-        {step.grade for step in ordered} | ({neutral} if neutral is not None else set())
-    )
-    figure.update_layout(
-        height=200,
-        margin=_MARGIN,
-        showlegend=False,
-        xaxis={"tickvals": places, "fixedrange": True, "zeroline": False},
-        yaxis={"range": limits, "fixedrange": True},
-    )
-    return figure
-
-
-def limits_of(steps: Sequence[Grade], name: str, untouched: Figure | None) -> tuple[float, float]:
-    """Return an axis that holds every interval of a figure under all changes."""
-    figures = [step.figures[name] for step in steps]
-    if untouched is not None:
-        figures.append(untouched)
-    lows = [figure.value if figure.low is None else figure.low for figure in figures]
-    highs = [figure.value if figure.high is None else figure.high for figure in figures]
-    room = 0.05 * (max(highs) - min(lows)) or 0.05
-    return min(lows) - room, max(highs) + room
-
-
-#: The grade of each change that leaves a scan as it is.
-_NEUTRAL = {
-    "brightness": 0.0,
-    "contrast": 1.0,
-    "speckle": 0.0,
-    "blur": 0.0,
-    "jpeg": 100.0,
-    "downsampling": 1.0,
-    "cropping": 0.0,
-}
-_MARGIN: dict[str, Any] = {"l": 10, "r": 10, "t": 20, "b": 10}
+MARGIN: dict[str, Any] = {"l": 10, "r": 10, "t": 20, "b": 10}
 
 
 def _square(figure: go.Figure, x: str, y: str) -> None:
     figure.update_layout(
         height=340,
-        margin=_MARGIN,
+        margin=MARGIN,
         xaxis={"title": x, "range": [-2, 102], "fixedrange": True, "zeroline": False},
         yaxis={"title": y, "range": [-2, 104], "fixedrange": True, "zeroline": False},
         legend={"orientation": "h", "y": -0.22},
@@ -422,7 +272,8 @@ def _error(figure: Figure, *, reverse: bool = False) -> dict[str, Any]:
     }
 
 
-def _errors(figures: Sequence[Figure], colour: str = LINE, scale: float = 1) -> dict[str, Any]:
+def error_bars(figures: Sequence[Figure], colour: str = LINE, scale: float = 1) -> dict[str, Any]:
+    """Return intervals as the error bars of a chart whose axis is ``scale`` times the figures."""
     ups, downs = [], []
     for figure in figures:
         ups.append(0 if figure.high is None else scale * (figure.high - figure.value))

@@ -12,6 +12,7 @@ from core.learning.evaluated import Evaluation, Figure
 from core.model import Bundle
 from core.text import _
 from core.ui import performance_charts as charts
+from core.ui import performance_parts as parts
 from core.ui.performance_words import (
     change_names,
     evaluation_name,
@@ -146,7 +147,13 @@ def _in_brackets(figure: Figure, as_percent: bool) -> str | None:
 
 def _draw(figure: go.Figure, title: str, key: str, alt: str) -> None:
     st.markdown("**" + title + "**")
-    st.plotly_chart(figure, config=_CONFIG, key=key, alt=alt)
+    _chart(figure, key, alt)
+
+
+def _chart(figure: go.Figure, key: str, alt: str) -> None:
+    # The grey of Streamlit's chart theme is too faint for small letters (WCAG 2.2, 1.4.3).
+    ink = {"light": "#3f4b55", "dark": "#b6c2cb"}.get(st.context.theme.type or "")
+    st.plotly_chart(charts.legible(figure, ink), config=_CONFIG, key=key, alt=alt)
 
 
 def _curves(evaluation: Evaluation, bundle: Bundle) -> None:
@@ -275,17 +282,13 @@ def _groups(evaluation: Evaluation) -> None:
             )
             # Another name is another data's own word: as plain text.
             st.text(group_name(by))
-            st.plotly_chart(
-                charts.groups_figure(part, name, evaluation.figures.get(name)),
-                config=_CONFIG,
-                key=f"groups-{place}",
-                alt=alt,
-            )
+            whole = evaluation.figures.get(name)
+            _chart(parts.groups_figure(part, name, whole), f"groups-{place}", alt)
     st.caption(
         _(
             "Lines are 95% intervals. Groups under {n} scans, or with under {few} positives or "
             "others, are grey and hollow: they say little. Groups under 10 are left out."
-        ).format(n=charts.FEW_SCANS, few=charts.FEW_OF_A_KIND)
+        ).format(n=parts.FEW_SCANS, few=parts.FEW_OF_A_KIND)
     )
 
 
@@ -294,7 +297,7 @@ def _coverage(evaluation: Evaluation) -> None:
         return
     st.subheader(_("If it could keep silent"), anchor=False)
     _draw(
-        charts.coverage_figure(evaluation.coverage),
+        parts.coverage_figure(evaluation.coverage),
         _("Accuracy on the scans it is surest of"),
         "coverage",
         "; ".join(
@@ -314,7 +317,7 @@ def _robustness(evaluation: Evaluation) -> None:
     names = change_names()
     steps = [grade for grade in evaluation.robustness if name in grade.figures]
     untouched = evaluation.figures.get(name)
-    limits = charts.limits_of(steps, name, untouched)
+    limits = parts.limits_of(steps, name, untouched)
     changes = list(dict.fromkeys(step.change for step in steps))
     for row in range(0, len(changes), 4):
         for column, change in zip(st.columns(4), changes[row : row + 4], strict=False):
@@ -322,12 +325,8 @@ def _robustness(evaluation: Evaluation) -> None:
             alt = "; ".join(f"{step.grade:g}: {number(step.figures[name])}" for step in part)
             with column:
                 st.text(names.get(change, change))
-                st.plotly_chart(
-                    charts.robustness_figure(part, name, untouched, limits),
-                    config=_CONFIG,
-                    key=f"robustness-{changes.index(change)}",
-                    alt=alt,
-                )
+                drawn = parts.robustness_figure(part, name, untouched, limits)
+                _chart(drawn, f"robustness-{changes.index(change)}", alt)
     st.caption(_("Lines are 95% intervals; the square and the dashed line are untouched scans."))
     with st.expander(_("As a table"), icon=":material/table:", key="robustness-open"):
         st.dataframe(
@@ -351,12 +350,12 @@ def _robustness(evaluation: Evaluation) -> None:
 
 
 def _missing(evaluation: Evaluation, bundle: Bundle) -> None:
-    parts = lacking(evaluation)
-    if not parts:
+    lacks = lacking(evaluation)
+    if not lacks:
         return
     st.info(
         _("Not in this evaluation: {parts}. A report attached to the model adds it:").format(
-            parts=", ".join(parts)
+            parts=", ".join(lacks)
         ),
         icon=":material/add_chart:",
     )

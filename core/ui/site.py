@@ -67,6 +67,6 @@ def site_words(site: Site) -> str:
         )
     if site.entry is None or site.share is None:
         return _("Site prevalence not set: {few} is an example.").format(few=percent(ELSEWHERE))
-    return _("Site prevalence {few}, set by an administrator on {day}.").format(
+    return _("Site prevalence {few}, set on {day}.").format(
         few=prevalence_words(site.share), day=f"{site.entry.at.astimezone():%Y-%m-%d}"
     )
