@@ -4,6 +4,7 @@
 
     OverreadError
     ├── SettingsError              a setting has a value that cannot be used
+    │   └── InvalidPrevalence      a site's prevalence that cannot be used or was set meanwhile
     ├── StoreError                 the database or a stored object failed
     │   ├── StoreUnavailable       it cannot be reached, or cannot be written
     │   └── BlobMissing            a stored object is gone or no longer matches its digest
@@ -50,6 +51,10 @@ class OverreadError(Exception):
 
 class SettingsError(OverreadError):
     """A setting has a value that cannot be used."""
+
+
+class InvalidPrevalence(SettingsError):
+    """A site's prevalence that cannot be used, or that somebody else has set meanwhile."""
 
 
 class StoreError(OverreadError):

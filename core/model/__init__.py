@@ -10,6 +10,8 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
+from core.model._evaluations import evaluations
+from core.model._exploration import AtThreshold, Predictive, Share, at_threshold
 from core.model._frames import FrameCurve, FramePoint, iter_frames, read_frames
 from core.model._gate import Gate
 from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
@@ -17,9 +19,18 @@ from core.model._prediction import Prediction
 from core.model._predictor import Predictor, Reader
 from core.model._preprocess import Geometry, InputSpec, Intensity, fit, intensity, preprocess
 from core.model._registry import BundleEntry, list_bundles, resolve
+from core.model._site import (
+    SITE_PREVALENCE_RANGE,
+    SitePrevalence,
+    prevalence_history,
+    set_site_prevalence,
+    site_prevalence,
+)
 from core.model._statistics import Interval, score_interval, shift_prior, wilson_interval
 from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
 from core.model._words import (
+    ELSEWHERE,
+    Restated,
     answer_title,
     class_name,
     evidence,
@@ -31,9 +42,15 @@ from core.model._words import (
     number_title,
     point_figures,
     point_name,
+    prevalence_words,
+    restate,
+    restated,
 )
 
 __all__ = [
+    "ELSEWHERE",
+    "SITE_PREVALENCE_RANGE",
+    "AtThreshold",
     "BatchRead",
     "Bundle",
     "BundleEntry",
@@ -52,15 +69,21 @@ __all__ = [
     "OperatingPoint",
     "Outputs",
     "Prediction",
+    "Predictive",
     "Predictor",
     "Prevalence",
     "Reader",
     "Reference",
+    "Restated",
+    "Share",
+    "SitePrevalence",
     "Source",
     "WarmUp",
     "WarmUpStatus",
     "answer_title",
+    "at_threshold",
     "class_name",
+    "evaluations",
     "evidence",
     "fit",
     "flag_words",
@@ -77,11 +100,17 @@ __all__ = [
     "point_figures",
     "point_name",
     "preprocess",
+    "prevalence_history",
+    "prevalence_words",
     "read_bundle",
     "read_frames",
     "resolve",
+    "restate",
+    "restated",
     "score_interval",
+    "set_site_prevalence",
     "shift_prior",
+    "site_prevalence",
     "warm_up",
     "wilson_interval",
     "write_bundle",

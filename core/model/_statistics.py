@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: The 97.5 % point of the standard normal distribution: two-sided 95 %.
-_Z = 1.959963984540054
+Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ def wilson_interval(positives: int, n: int) -> tuple[float, float]:
         raise ValueError("positives must lie from 0 to n")
     if n == 0:
         return 0.0, 1.0
-    share, z2 = positives / n, _Z * _Z
+    share, z2 = positives / n, Z95 * Z95
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # At 0 and at n the bound is exact; rounding must not push it past the end.
     low = 0.0 if positives == 0 else max(0.0, centre - half)
     high = 1.0 if positives == n else min(1.0, centre + half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from core.model._card import OperatingPoint
 from core.model._prediction import Prediction
@@ -92,17 +93,94 @@ def point_figures(point: OperatingPoint, positive: str) -> str:
     )
 
 
+def prevalence_words(share: float) -> str:
+    """Return a prevalence in percent, with the decimals that tell it from zero and from others."""
+    return f"{share * 100:.3g}%"
+
+
 def _inside(prediction: Prediction) -> bool:
     """Tell whether the probability lies in the interval that stands beside it."""
     interval = prediction.interval
     return interval is None or interval.low <= prediction.probability <= interval.high
 
 
-def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """An answer at another prevalence; all 0..1.
+
+    Attributes
+    ----------
+    prevalence
+        Where it holds.
+    probability
+        The one of the answer, its prior shifted.
+    low, high
+        The interval of the answer, shifted in the same way; None where it has none.
+    holds
+        Whether the probability lies in the interval; if not, the interval is to be trusted more.
+    """
+
+    prevalence: float
+    probability: float
+    low: float | None
+    high: float | None
+    holds: bool
+
+    @property
+    def words(self) -> str:
+        """The number with its interval; the interval alone where the number lies outside it."""
+        if self.low is None or self.high is None:
+            return percent(self.probability)
+        bounds = f"{percent(self.low)}–{percent(self.high)}"
+        # A number beside an interval it lies outside of would be taken for the estimate.
+        return f"{percent(self.probability)} ({bounds})" if self.holds else bounds
+
+
+def restated(
+    prediction: Prediction, prevalence: float, failed: Collection[str] = ()
+) -> Restated | None:
+    """Return what an answer means where ``prevalence`` (0..1, both excluded) are positive.
+
+    None where that cannot be said: the answer is no probability, the prevalence it holds for is
+    not known, or the image fails a quality check (``failed``), so that no validation scan was
+    like it.
+    """
+    study = prediction.prevalence
+    if study is None or not prediction.calibrated or failed:
+        return None
+    interval = prediction.interval
+    bounds = None if interval is None else (interval.low, interval.high)
+    return restate(prediction.probability, bounds, study, prevalence)
+
+
+def restate(
+    probability: float, interval: tuple[float, float] | None, study: float, prevalence: float
+) -> Restated:
+    """Return a calibrated probability that holds at ``study`` as it is at ``prevalence``."""
+    low, high = (
+        (None, None)
+        if interval is None
+        else (shift_prior(bound, study, prevalence) for bound in interval)
+    )
+    holds = interval is None or interval[0] <= probability <= interval[1]
+    return Restated(prevalence, shift_prior(probability, study, prevalence), low, high, holds)
+
+
+def evidence(
+    prediction: Prediction, failed: Collection[str] = (), site: float | None = None
+) -> list[str]:
     """Say what stands behind a probability: interval, n, prevalence, and what it means elsewhere.
 
     Lines for the person who reads it; ``**`` encloses what matters most. Where the image fails a
     quality check, how often such scores were right is not known, and the line says so.
+
+    Parameters
+    ----------
+    failed
+        The quality checks that the image fails.
+    site
+        Share of positives at the site, 0..1, as its administrators set it; None where none was
+        set: then an example of rarer disease stands in its place.
     """
     if failed:
         return [no_interval()]
@@ -130,25 +208,25 @@ def evidence(prediction: Prediction, failed: Collection[str] = ()) -> list[str]:
             lines.append(_("The probability lies outside this interval: trust the interval more."))
     else:
         lines.append(_("No validation scans stand behind this number: no interval can be given."))
-    if prediction.prevalence is not None and prediction.calibrated:
-        study = prediction.prevalence
-        elsewhere = percent(shift_prior(prediction.probability, study, ELSEWHERE))
-        if interval is not None:
-            bounds = "–".join(
-                percent(shift_prior(bound, study, ELSEWHERE))
-                for bound in (interval.low, interval.high)
-            )
-            # A number beside an interval it lies outside of would be taken for the estimate.
-            elsewhere = f"{elsewhere} ({bounds})" if _inside(prediction) else bounds
-        lines.append(
+    elsewhere = restated(prediction, ELSEWHERE if site is None else site)
+    if elsewhere is not None and prediction.prevalence is not None:
+        words = (
             _(
                 "Holds where {study} are {label}, as in the study; where {few} are, "
                 "the same image means **{shifted}**."
-            ).format(
-                study=percent(study),
-                few=percent(ELSEWHERE),
+            )
+            if site is None
+            else _(
+                "Holds where {study} are {label}, as in the study; at this site {few} are, "
+                "and there the same image means **{shifted}**."
+            )
+        )
+        lines.append(
+            words.format(
+                study=percent(prediction.prevalence),
+                few=prevalence_words(elsewhere.prevalence),
                 label=class_name(prediction.positive),
-                shifted=elsewhere,
+                shifted=elsewhere.words,
             )
         )
     else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import ReportError
 from core.lesion import Lesion, safe_cell
-from core.model import Prediction
+from core.model import Prediction, Restated, restated
 from core.scan import Outcome, Scan, check_quality, failed_checks, findings, thumbnail
 from core.text import _
 
@@ -48,6 +48,8 @@ class BatchRow:
     answer, positive, probability, calibrated, low, high, n, prevalence, flagged
         Of the answer: its class, the class looked for and its probability (0..1), the 95 %
         interval among ``n`` validation scans, and the prevalence it holds for.
+    at_site
+        The same answer at the site's own prevalence, where one is set.
     operating_point, threshold, task, version, bundle_digest
         What gave the answer.
     quality, failed, quality_failed
@@ -74,6 +76,7 @@ class BatchRow:
     high: float | None = None
     n: int | None = None
     prevalence: float | None = None
+    at_site: Restated | None = None
     flagged: bool | None = None
     operating_point: str = ""
     threshold: float | None = None
@@ -102,6 +105,7 @@ class BatchRow:
         reason: str = "",
         quality: Mapping[str, Any] | None = None,
         lesions: Sequence[Lesion] = (),
+        site_prevalence: float | None = None,
     ) -> BatchRow:
         """Return the row of a scan.
 
@@ -116,6 +120,8 @@ class BatchRow:
             check made now.
         lesions
             The AI's outlines, largest first; never heat regions.
+        site_prevalence
+            The site's own share of positives, 0..1, as its administrators set it.
 
         Raises
         ------
@@ -138,6 +144,8 @@ class BatchRow:
         if failed:
             # No validation scan was like this, so how often such scores were right is unknown.
             values |= {"low": None, "high": None, "n": None}
+        if prediction is not None and site_prevalence is not None:
+            values["at_site"] = restated(prediction, site_prevalence, failed)
         if lesions and prediction is not None and prediction.has_lesion_map:
             m = max(lesions, key=lambda lesion: lesion.measurements.area_pixels).measurements
             values |= {
@@ -236,6 +244,10 @@ def _columns(row: BatchRow) -> dict[str, Any]:
         "interval_95_high": row.high,
         "interval_n": row.n,
         "prevalence": row.prevalence,
+        "site_prevalence": None if row.at_site is None else row.at_site.prevalence,
+        "probability_at_site": None if row.at_site is None else row.at_site.probability,
+        "interval_95_low_at_site": None if row.at_site is None else row.at_site.low,
+        "interval_95_high_at_site": None if row.at_site is None else row.at_site.high,
         "operating_point": row.operating_point,
         "operating_threshold": row.threshold,
         "quality": row.quality,

@@ -31,6 +31,8 @@ class ReportInput:
         Who makes it, as they want to be named; may be empty.
     prediction, no_prediction
         What the model answered, or None and the one line that says why there is no answer.
+    site_prevalence
+        The site's own share of positives, 0..1, that stood beside the answer; None where none did.
     intended_use, limits
         In the words of the model's card.
     outline, lesions
@@ -59,6 +61,7 @@ class ReportInput:
     role: str = ""
     prediction: Prediction | None = None
     no_prediction: str = ""
+    site_prevalence: float | None = None
     intended_use: str = ""
     limits: tuple[str, ...] = ()
     outline: Outline = "none"

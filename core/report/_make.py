@@ -129,7 +129,7 @@ def _ai(given: ReportInput) -> Section:
     lines.append(
         marked(_("{title}: **{value}**").format(title=number_title(prediction), value=shown))
     )
-    lines += [marked(line) for line in evidence(prediction, failed)]
+    lines += [marked(line) for line in evidence(prediction, failed, given.site_prevalence)]
     lines.append(plain(_classes(prediction)))
     lines.append(plain(_operating_point(prediction, threshold)))
     return Section(

@@ -22,7 +22,15 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
-from core.model import flag_words, flags_from, no_interval, no_scan, not_excluded
+from core.model import (
+    class_name,
+    flag_words,
+    flags_from,
+    no_interval,
+    no_scan,
+    not_excluded,
+    prevalence_words,
+)
 from core.report import _fonts
 from core.report._batch import BatchRow, BatchState, counts
 from core.report._document import Words, plain, strong
@@ -166,6 +174,16 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
         )
     else:
         lines.append(plain(_("no interval")))
+    if row.at_site is not None:
+        lines.append(
+            plain(
+                _("At this site ({few} {label}): {shifted}").format(
+                    few=prevalence_words(row.at_site.prevalence),
+                    label=class_name(row.positive),
+                    shifted=row.at_site.words,
+                )
+            )
+        )
     if not row.flagged:
         lines.append(plain(not_excluded(row.answer)))
     if row.reason:

@@ -105,7 +105,12 @@ def regions_inside(outlines: tuple[Polygon, ...], width: int, height: int) -> No
 def ai_result(result: AIResult) -> None:
     """Refuse an answer that cannot be made again or contradicts itself."""
     numbers = [result.probability, result.threshold, *result.probabilities.values()]
-    optional = (result.prevalence, result.lesion_threshold, result.explored_threshold)
+    optional = (
+        result.prevalence,
+        result.lesion_threshold,
+        result.explored_threshold,
+        result.site_prevalence,
+    )
     numbers += [value for value in optional if value is not None]
     if (
         not result.probabilities

@@ -78,6 +78,7 @@ def ai_result(
     lesion_threshold: float | None = None,
     measurements: Sequence[Any] = (),
     explored_threshold: float | None = None,
+    site_prevalence: float | None = None,
 ) -> AIResult:
     """Return ``prediction`` as plain values, with what was on screen beside it.
 
@@ -91,7 +92,9 @@ def ai_result(
     measurements
         One per region, largest first: mappings, or dataclasses.
     explored_threshold
-        The decision slider, if it was moved off the approved operating point.
+        Where the slider over the operating point stood last, if it was moved off the approved one.
+    site_prevalence
+        The site's own share of positives that stood beside the answer.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def ai_result(
         lesion_threshold=None if lesion_threshold is None else float(lesion_threshold),
         measurements=tuple(plain(item) for item in measurements),
         explored_threshold=explored_threshold,
+        site_prevalence=site_prevalence,
     )
 
 

@@ -102,7 +102,10 @@ class AIResult:
     measurements
         One mapping per region, largest first.
     explored_threshold
-        Where the decision slider stood if it was moved off the approved operating point.
+        Where the slider over the operating point stood last, if it was moved off the approved one:
+        exploration, which changed nothing of the answer.
+    site_prevalence
+        The site's own share of positives that stood beside the answer, 0..1; None where none did.
     """
 
     task: str
@@ -124,6 +127,7 @@ class AIResult:
     lesion_threshold: float | None = None
     measurements: tuple[Mapping[str, Any], ...] = ()
     explored_threshold: float | None = None
+    site_prevalence: float | None = None
 
     def __post_init__(self) -> None:
         _check.ai_result(self)

@@ -144,6 +144,8 @@ reads = Table(
     Column("measurements", JSON, nullable=False),
     Column("explored_threshold", Double),
     Column("created_at", UtcDateTime, nullable=False),
+    # The site's own prevalence that stood beside the answer; empty where none was set.
+    Column("site_prevalence", Double),
 )
 
 #: What a clinician decided about a scan. Without ``read_id`` no model had answered.
@@ -221,6 +223,21 @@ overrides = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+#: How common the positives of a task are where the site works, as its administrators said; the
+#: newest row of a task counts, and one without a share takes the ones before it back.
+site_prevalences = Table(
+    "site_prevalences",
+    metadata,
+    _id(),
+    Column("task", String(64), nullable=False),
+    Column("share", Double),
+    Column("reason", Text, nullable=False),
+    _person(),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_site_prevalences_task_id", "task", "id"),
+    CheckConstraint("share > 0 AND share < 1", name="share"),
+)
+
 #: What happened to a case, in order of ``id``. ``submission_key`` is a comment's own.
 case_events = Table(
     "case_events",
@@ -257,4 +274,12 @@ cases = Table(
 )
 
 #: Tables whose rows the database refuses to change or delete.
-APPEND_ONLY = ("images", "reads", "feedback", "label_entries", "case_events", "overrides")
+APPEND_ONLY = (
+    "images",
+    "reads",
+    "feedback",
+    "label_entries",
+    "case_events",
+    "overrides",
+    "site_prevalences",
+)

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     REVIEW = "review"
     #: Close a case with its final label.
     SETTLE = "settle"
+    #: See what a model is for and how well it does over many scans: no answer to a case.
+    SEE_MODELS = "see_models"
     #: Manage people, models and settings of the site.
     MANAGE = "manage"
 
@@ -44,15 +46,25 @@ class Permission(StrEnum):
 # - a clinician neither reviews nor settles: nobody settles a case on which they gave an opinion;
 # - a reviewer does not upload scans to the model: one could ask it about a case still to be
 #   read blind;
+# - everybody sees how well the models do in general: that tells a blind reader nothing of a case;
 # - an administrator sees how long the queue is and may try a model, but neither opens a case nor
 #   settles one: managing people is no licence to label, and without a blind read of one's own
 #   there is nothing to reveal.
 _ALLOWED: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.CLINICIAN: frozenset({Permission.READ_SCANS, Permission.SEND_FEEDBACK}),
-        Role.REVIEWER: frozenset({Permission.SEE_QUEUE, Permission.REVIEW, Permission.SETTLE}),
+        Role.CLINICIAN: frozenset(
+            {Permission.READ_SCANS, Permission.SEND_FEEDBACK, Permission.SEE_MODELS}
+        ),
+        Role.REVIEWER: frozenset(
+            {Permission.SEE_QUEUE, Permission.REVIEW, Permission.SETTLE, Permission.SEE_MODELS}
+        ),
         Role.ADMINISTRATOR: frozenset(
-            {Permission.READ_SCANS, Permission.SEE_QUEUE, Permission.MANAGE}
+            {
+                Permission.READ_SCANS,
+                Permission.SEE_QUEUE,
+                Permission.SEE_MODELS,
+                Permission.MANAGE,
+            }
         ),
     }
 )

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from core.model import (
+    ELSEWHERE,
     Prediction,
     evidence,
     flags_from,
     not_excluded,
     number_title,
     point_figures,
+    prevalence_words,
+    restated,
 )
 from core.scan import QualityReport, Scan, hardly_a_scan, untested_words
 from core.text import _
 from core.ui.picture import named_case
+from core.ui.site import Site, site_words
 from core.ui.wording import answer_title, apart, class_name, percent
 
 
 def show_answer(
-    prediction: Prediction, scan: Scan, quality: QualityReport, reason: str = ""
+    prediction: Prediction,
+    scan: Scan,
+    quality: QualityReport,
+    reason: str = "",
+    site: Site | None = None,
 ) -> None:
     """Show the answer beside the image.
 
@@ -31,6 +41,8 @@ def show_answer(
         The scan itself: its case number stands on the answer, so that nothing can be mixed up.
     quality, reason
         Checks of the scan, and why it was read although one failed: both come before the number.
+    site
+        What is known of the prevalence at this site.
     """
     positive = class_name(prediction.positive)
     with st.container(border=True, gap="small", key="answer"):
@@ -45,8 +57,11 @@ def show_answer(
             # As plain text: a person typed it.
             st.text(_("Reason given: {reason}").format(reason=reason or "–"))
         shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
-        st.metric(number_title(prediction), shown)
-        st.markdown("  \n".join(evidence(prediction, failed)))
+        share = None if site is None else site.share
+        _numbers(prediction, shown, failed, share)
+        st.markdown("  \n".join(evidence(prediction, failed, share)))
+        if site is not None and restated(prediction, ELSEWHERE, failed) is not None:
+            st.caption(site_words(site))
         if not prediction.flagged:
             st.warning(not_excluded(prediction.answer), icon=":material/warning:")
         for label in sorted(
@@ -64,4 +79,24 @@ def show_answer(
             )
             + " "
             + _("It answers to any picture: whether this is a breast ultrasound is not checked.")
+        )
+
+
+def _numbers(
+    prediction: Prediction, shown: str, failed: Collection[str], site: float | None
+) -> None:
+    """Show the probability, and beside it what it is at this site where that is known."""
+    there = None if site is None else restated(prediction, site, failed)
+    if there is None:
+        st.metric(number_title(prediction), shown)
+        return
+    with st.container(horizontal=True, gap="medium"):
+        st.metric(number_title(prediction), shown, width="content")
+        st.metric(
+            _("At this site ({few} {label})").format(
+                few=prevalence_words(there.prevalence), label=class_name(prediction.positive)
+            ),
+            # Outside its interval the number is no estimate, here as little as at the study's.
+            percent(there.probability) if there.holds else there.words,
+            width="content",
         )

@@ -76,6 +76,7 @@ def report_input(entry: Entry, item: OpenScan, person: Person) -> ReportInput:
         role=role_name(person.role),
         prediction=prediction,
         no_prediction=item.problem or "",
+        site_prevalence=item.site_prevalence,
         intended_use=intended_use,
         limits=limits,
         outline=outline,

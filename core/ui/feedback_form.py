@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import OverreadError, ReviewError, StateConflict
 from core.lesion import LesionResult
-from core.model import Prediction
+from core.model import Prediction, restated
 from core.review import (
     DEFAULT_LABELS,
     AIResult,
@@ -319,4 +319,15 @@ def _ai(item: OpenScan, prediction: Prediction) -> AIResult:
         controls=item.controls if result else None,
         lesion_threshold=result.threshold if result else None,
         measurements=[lesion.measurements.to_dict() for lesion in lesions],
+        explored_threshold=item.last_explored,
+        site_prevalence=_shown_with(item, prediction),
     )
+
+
+def _shown_with(item: OpenScan, prediction: Prediction) -> float | None:
+    """Return the site's prevalence if the answer stood on screen restated for it."""
+    share = item.site_prevalence
+    failed = [check.name for check in item.quality.failed]
+    if share is None or restated(prediction, share, failed) is None:
+        return None
+    return share

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.lesion import LesionResult
+from core.model import Restated, prevalence_words, restated
 from core.report import BatchRow
 from core.text import _
 from core.trust import Person
@@ -14,6 +15,7 @@ from core.ui.open_scan import OpenScan
 from core.ui.reading_list import ReadingList
 from core.ui.report_panel import batch_downloads
 from core.ui.shaping import outline_of
+from core.ui.site import site_of
 from core.ui.wording import class_name, percent, role_name
 
 
@@ -29,6 +31,7 @@ def list_summary(reading: ReadingList, person: Person) -> None:
         return
     with panel:
         items = [entry.shown for entry in reading.entries.values()]
+        here = [_at_site(item) for item in items]
         st.dataframe(
             pd.DataFrame(
                 {
@@ -44,6 +47,7 @@ def list_summary(reading: ReadingList, person: Person) -> None:
                     ],
                     _("Interval"): [_interval(item) for item in items],
                 }
+                | _site_column(here)
             ),
             hide_index=True,
             key="summary-table",
@@ -57,6 +61,24 @@ def list_summary(reading: ReadingList, person: Person) -> None:
             author=person.name,
             role=role_name(person.role),
         )
+
+
+def _at_site(item: OpenScan) -> Restated | None:
+    """Return an image's answer at this site's prevalence; None where that cannot be said."""
+    prediction = item.prediction
+    share = None if prediction is None else site_of(prediction.task).share
+    if prediction is None or share is None:
+        return None
+    return restated(prediction, share, [check.name for check in item.quality.failed])
+
+
+def _site_column(here: list[Restated | None]) -> dict[str, list[str]]:
+    """Return a column of what the answers mean at this site; none where nothing is set."""
+    few = {found.prevalence for found in here if found is not None}
+    if not few:
+        return {}
+    title = _("At this site ({few})").format(few=", ".join(map(prevalence_words, sorted(few))))
+    return {title: ["–" if found is None else found.words for found in here]}
 
 
 def _looked_for(items: list[OpenScan]) -> str:
@@ -83,4 +105,5 @@ def row_of(item: OpenScan, reading: ReadingList) -> BatchRow:
         reason=item.problem or item.reason,
         quality=item.quality.to_dict(),
         lesions=outline.lesions if isinstance(outline, LesionResult) else (),
+        site_prevalence=None if item.prediction is None else site_of(item.prediction.task).share,
     )

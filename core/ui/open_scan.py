@@ -62,6 +62,11 @@ class OpenScan:
     has_form
         Whether its form was ever on screen: what its fields hold before is not of this image but
         of one that was closed, and may be the same picture.
+    explored, last_explored
+        Where the slider over the operating point stands, None at the approved point; and where it
+        stood last on this image, which is recorded.
+    site_prevalence
+        The site's prevalence that stood beside the answer when it was drawn last.
     suggested_on, reported_on
         What the suggestions and the report on screen were made from; None while none are shown.
     """
@@ -86,6 +91,9 @@ class OpenScan:
     withdrawn: int = 0
     form_is_old: bool = False
     has_form: bool = False
+    explored: float | None = None
+    last_explored: float | None = None
+    site_prevalence: float | None = None
     suggested_on: object = None
     reported_on: object = None
     _map: NDArray[np.float32] | None = None

@@ -26,11 +26,13 @@ from core.ui.figure import Layers
 from core.ui.layers import layer_controls
 from core.ui.loop_panel import loop_panel
 from core.ui.open_scan import Entry, OpenScan
+from core.ui.operating_point import begin_anew, explore
 from core.ui.quality_panel import ask_reason, show_quality
 from core.ui.reading_list import reading_list
 from core.ui.results import show_results
 from core.ui.scores import show_scores
 from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
+from core.ui.site import site_of
 from core.ui.viewer_events import ViewerEvents
 from core.ui.wording import class_name, percent
 
@@ -226,7 +228,12 @@ def _read_anyway(item: OpenScan, person: Person, reason: str) -> None:
 def _answer(item: OpenScan, person: Person) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
-        show_answer(prediction, item.scan, item.quality, item.reason)
+        site = site_of(prediction.task)
+        # What stands on screen is what is stored with feedback and printed in the report.
+        item.site_prevalence = site.share
+        show_answer(prediction, item.scan, item.quality, item.reason, site)
+        begin_anew(item)
+        explore(item, prediction)
         more = st.expander(
             _("Among the validation scans"),
             icon=":material/bar_chart:",

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.lesion import HandMeasure, measure_name, measure_text
-from core.model import no_interval, no_scan, not_excluded
+from core.model import no_interval, no_scan, not_excluded, prevalence_words, restate
 from core.review import AIResult, CaseContext, FeedbackEntry, Revealed
 from core.scan import Outcome, correction_words, failed_checks, findings, hardly_a_scan
 from core.text import _
@@ -140,6 +140,27 @@ def _ai(result: AIResult, failed: Collection[str]) -> None:
                 high=percent(result.interval["high"]),
                 n=int(result.interval["n"]),
                 prevalence="–" if result.prevalence is None else percent(result.prevalence),
+            )
+        )
+    if result.site_prevalence is not None and result.prevalence is not None:
+        interval = result.interval
+        # As it stood on the sender's screen, whatever the site has set since.
+        st.caption(
+            _("Shown then for this site, where {few} are {label}: {shifted}").format(
+                few=prevalence_words(result.site_prevalence),
+                label=class_name(result.positive),
+                shifted=restate(
+                    result.probability,
+                    None if interval is None else (interval["low"], interval["high"]),
+                    result.prevalence,
+                    result.site_prevalence,
+                ).words,
+            )
+        )
+    if result.explored_threshold is not None:
+        st.caption(
+            _("The sender explored other operating points, last {threshold}.").format(
+                threshold=percent(result.explored_threshold)
             )
         )
     if not result.flagged:

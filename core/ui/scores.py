@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import ModelError
-from core.model import Prediction, Reference, read_bundle, resolve
+from core.model import OperatingPoint, Prediction, Reference, read_bundle, resolve
 from core.text import _
 from core.ui import service
 from core.ui.wording import class_name
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Validation:
+    """The validation scores of a bundle, without anything else of its reference, and its points."""
+
+    reference: Reference
+    points: tuple[OperatingPoint, ...]
+
+
 @st.cache_data(show_spinner=False, max_entries=16)
-def _counts(task: str, version: str, digest: str) -> tuple[list[int], list[int]] | None:
-    """Return validation scans per tenth of probability: positive, and others."""
+def validation_of(task: str, version: str, digest: str) -> Validation | None:
+    """Return the validation scores behind an answer; None where that very bundle is gone."""
     try:
         bundle = read_bundle(resolve(task, version, settings=service.settings()).folder)
     except ModelError:
         return None
     if bundle.digest != digest:
         return None
-    return histogram(bundle.reference)
+    known = bundle.reference
+    return Validation(
+        Reference(known.validation_scores, known.validation_positive),
+        bundle.card.operating_points,
+    )
 
 
 def histogram(reference: Reference) -> tuple[list[int], list[int]]:
@@ -74,12 +88,12 @@ def score_figure(positive: list[int], others: list[int], prediction: Prediction)
 
 def show_scores(prediction: Prediction) -> None:
     """Show the figure (the dashed line is the threshold), or say that there are no scores."""
-    counts = _counts(prediction.task, prediction.version, prediction.bundle_digest)
-    if counts is None or not sum(counts[0]) + sum(counts[1]):
+    found = validation_of(prediction.task, prediction.version, prediction.bundle_digest)
+    if found is None or not len(found.reference.validation_scores):
         st.caption(_("This model came without validation scores."))
         return
     st.plotly_chart(
-        score_figure(*counts, prediction),
+        score_figure(*histogram(found.reference), prediction),
         config={"displayModeBar": False, "displaylogo": False},
         key="scores",
     )

@@ -16,6 +16,7 @@ _PAGES = (
     ("pages/clinic/read.py", Permission.READ_SCANS),
     ("pages/clinic/sent.py", Permission.SEND_FEEDBACK),
     ("pages/review/queue.py", Permission.SEE_QUEUE),
+    ("pages/models/performance.py", Permission.SEE_MODELS),
 )
 _WELCOME = "pages/start/welcome.py"
 #: A chosen button has a tinted ground and a frame; letters in the same blue would be too faint to
@@ -36,6 +37,7 @@ def _page(path: str) -> st.Page:
         "pages/clinic/read.py": (_("Read"), ":material/radiology:"),
         "pages/clinic/sent.py": (_("Sent feedback"), ":material/outbox:"),
         "pages/review/queue.py": (_("Review queue"), ":material/inbox:"),
+        "pages/models/performance.py": (_("Model performance"), ":material/monitoring:"),
     }[path]
     return st.Page(str(ROOT / path), title=title, icon=icon)
 
