@@ -165,7 +165,9 @@ def _flush(path: Path) -> None:
 
 def _not_written() -> LearningError:
     return LearningError(
-        _("The run cannot be kept: its disk is full or may not be written to. Free it, --resume.")
+        _(
+            "The run cannot be kept: its disk is full or may not be written to. Make room and use --resume."
+        )
     )
 
 
@@ -202,10 +204,11 @@ def learning_curves(history: Sequence[dict[str, float]]) -> str:
         f'<g transform="translate({at * _WIDTH},0)">{_panel(history, part)}</g>'
         for at, part in enumerate((losses, others))
     )
+    title = escape(_("Learning curves"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * _WIDTH} {_HEIGHT}" '
         f'width="{2 * _WIDTH}" height="{_HEIGHT}" font-family="sans-serif" font-size="11">'
-        f"<title>{escape(_('Learning curves'))}</title>"
+        f"<title>{title}</title>"
         f'<rect width="100%" height="100%" fill="#fff"/>{panels}</svg>\n'
     )
 

@@ -83,7 +83,8 @@ def _group_label(group: Group) -> str:
     # Two lines, so that on a phone more than half is left for the intervals.
     lines = [plain(group.value, 24), size]
     if says_little(group):
-        lines.append(f"<i>{_('few scans')}</i>")
+        few = _("few scans")
+        lines.append(f"<i>{few}</i>")
     return "<br>".join(lines)
 
 

@@ -137,9 +137,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         type=_side,
-        help=_("input side, pixels; a multiple of 16; {size} by default").format(
-            size=defaults.size
-        ),
+        help=_(
+            "input side, pixels: a multiple of 16 ({size} by default), or 150 for seed-cnn"
+        ).format(size=defaults.size),
     )
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
