@@ -107,7 +107,8 @@ def test_no_prevalence_is_claimed_for_a_score_that_is_none_or_a_scan_that_fails(
 
 def test_a_prevalence_that_is_not_set_and_one_that_is_not_known_are_told_apart() -> None:
     scan = phantom()
-    not_set, unknown = (shown(prediction(scan), scan, site=Site(None, known=known)) for known in (True, False))
+    not_set = shown(prediction(scan), scan, site=Site(None))
+    unknown = shown(prediction(scan), scan, site=Site(None, known=False))
     assert "Site prevalence not set: 5% is an example." in not_set
     assert "Site prevalence cannot be looked up now: 5% is an example." in unknown
     for said in (not_set, unknown):
