@@ -37,11 +37,15 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How many scans of each right label (rows) got each answer (columns)."""
+    """How many scans of each right label (rows) got each answer (columns).
+
+    ``unread`` counts, by right label, the scans that could not be read; empty where none is told.
+    """
 
     labels: tuple[str, ...]
     threshold: float
     counts: tuple[tuple[int, ...], ...]
+    unread: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The figures on the ``n`` scans that the app answers: ``coverage`` of all, 0..1."""
+
+    n: int
+    coverage: float
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is known of one set of scans. Every part may be missing.
 
@@ -103,11 +116,15 @@ class Evaluation:
     name, source
         What it is called, and where it is from: an attached report, the card, or the bundle's
         validation scores alone.
-    n, refused, positives
-        Scans read, scans that could not be, and how many were of the positive label.
+    n, positives
+        Scans that the figures are of, and how many of them were of the positive label.
+    refused, unread, abstained
+        Scans the app gives no answer to, those of them that could not be read at all, and those
+        the model is not sure of. Where ``unread`` is None the refused are not among the ``n``;
+        else they are, and what could not be read counts as wrong.
     figures
         Headline figures by name, as ``docs/evaluation.md`` explains them.
-    bins, confusion, roc, pr, points, groups, coverage, robustness
+    bins, confusion, roc, pr, points, groups, coverage, answered, robustness
         The parts of a report.
     from_scores
         Whether curves, bins and confusion come from the bundle's validation scores.
@@ -120,8 +137,10 @@ class Evaluation:
     name: str
     source: Source
     n: int | None = None
-    refused: int | None = None
     positives: int | None = None
+    refused: int | None = None
+    unread: int | None = None
+    abstained: int | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     bins: tuple[ReliabilityBin, ...] = ()
     confusion: Confusion | None = None
@@ -130,6 +149,7 @@ class Evaluation:
     points: tuple[Point, ...] = ()
     groups: tuple[Group, ...] = ()
     coverage: tuple[Coverage, ...] = ()
+    answered: Answered | None = None
     robustness: tuple[Grade, ...] = ()
     from_scores: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
@@ -164,8 +184,10 @@ def read_evaluation(name: str, source: Source, report: Mapping[str, Any]) -> Eva
         name=name,
         source=source,
         n=part("n", _count, None),
-        refused=part("refused", _count, None),
         positives=_positives(drawn, report.get("positive")),
+        refused=part("refused", _count, None),
+        unread=part("unread", _count, None),
+        abstained=part("abstained", _count, None),
         figures=read_figures(report, damaged),
         bins=bins,
         confusion=drawn,
@@ -174,6 +196,7 @@ def read_evaluation(name: str, source: Source, report: Mapping[str, Any]) -> Eva
         points=part("operating_points", _list_of(_point), ()),
         groups=part("subgroups", _list_of(_group), ()),
         coverage=part("selective", _list_of(_coverage), ()),
+        answered=part("answered", _answered, None),
         robustness=part("robustness", _list_of(_grade), ()),
         data=part("data", _words, {}),
         damaged=tuple(dict.fromkeys(damaged)),
@@ -264,13 +287,17 @@ def read_confusion(entry: Any) -> Confusion:
     counts = tuple(tuple(_count(n) for n in _sequence(row)) for row in _sequence(entry["counts"]))
     if len(counts) != len(labels) or any(len(row) != len(labels) for row in counts):
         raise ValueError("the counts must be square over the labels")
-    return Confusion(labels, _share(entry["threshold"]), counts)
+    unread = tuple(_count(n) for n in _sequence(entry.get("unread", ())))
+    if unread and len(unread) != len(labels):
+        raise ValueError("unread scans must be counted for each label")
+    return Confusion(labels, _share(entry["threshold"]), counts, unread)
 
 
 def _positives(drawn: Confusion | None, positive: Any) -> int | None:
     if drawn is None or positive not in drawn.labels:
         return None
-    return sum(drawn.counts[drawn.labels.index(positive)])
+    place = drawn.labels.index(positive)
+    return sum(drawn.counts[place]) + (drawn.unread[place] if drawn.unread else 0)
 
 
 def read_curve(points: Any) -> Curve:
@@ -304,6 +331,10 @@ def _group(entry: Any) -> Group:
 
 def _coverage(entry: Any) -> Coverage:
     return Coverage(_share(entry["coverage"]), _count(entry["n"]), _figure(entry["accuracy"]))
+
+
+def _answered(entry: Any) -> Answered:
+    return Answered(_count(entry["n"]), _share(entry["coverage"]), read_figures(entry))
 
 
 def _grade(entry: Any) -> Grade:

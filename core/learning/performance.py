@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -40,33 +40,23 @@ class Performance:
     evaluations
         Attached reports first, then what the card holds, the most scans first, then the validation
         scores if none of those is of them.
-    foreign
-        Names of attached reports that are of another model and therefore not shown.
+    left_out
+        Names of attached evaluations that are damaged or of another model, and not shown.
     """
 
     evaluations: tuple[Evaluation, ...]
-    foreign: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def performance(bundle: Bundle) -> Performance:
     """Return what is known of how well a bundle does; never raises for what is damaged."""
-    found: list[Evaluation] = []
-    foreign: list[str] = []
-    for name, report in evaluations(bundle).items():
-        if not _is_of(report, bundle):
-            foreign.append(name)
-            continue
-        found.append(read_evaluation(name, "report", report))
-    known = {evaluation.name for evaluation in found}
-    of_card = [each for each in _of_card(bundle) if each.name not in known]
+    attached = evaluations(bundle)
+    found = [read_evaluation(name, "report", report) for name, report in attached.items()]
+    of_card = [each for each in _of_card(bundle) if each.name not in attached]
     found += sorted(of_card, key=lambda each: -(each.n or 0))
-    found = _with_scores(found, bundle)
-    return Performance(tuple(found), tuple(foreign))
-
-
-def _is_of(report: Mapping[str, Any], bundle: Bundle) -> bool:
-    model = report.get("model")
-    return isinstance(model, Mapping) and model.get("bundle_digest") == bundle.digest
+    lying = sorted(path.parent.name for path in bundle.folder.glob("evaluation/*/report.json"))
+    left_out = [name for name in lying if name not in attached and not name.startswith(".")]
+    return Performance(tuple(_with_scores(found, bundle)), tuple(left_out))
 
 
 def _of_card(bundle: Bundle) -> list[Evaluation]:
@@ -154,21 +144,20 @@ def of_scores(bundle: Bundle) -> Evaluation | None:
 
 def _scored(bundle: Bundle) -> Scored:
     """Return the validation scores as scans of two labels: the positive one, and all others."""
-    reference = bundle.reference
-    p = np.asarray(reference.validation_scores, np.float64)
-    unknown = np.full(len(p), np.nan)
-    return Scored(
-        labels=("", bundle.card.positive),
-        positive=bundle.card.positive,
-        truth=reference.validation_positive.astype(np.int64),
-        probabilities=np.column_stack([1 - p, p]),
-        dice=unknown,
-        iou=unknown,
-        mask_peak=unknown,
-        cam_pointing=unknown,
-        group=np.arange(len(p)).astype(np.str_),
-        refused=0,
-    )
+    p = np.asarray(bundle.reference.validation_scores, np.float64)
+    known = {
+        "labels": ("", bundle.card.positive),
+        "positive": bundle.card.positive,
+        "truth": bundle.reference.validation_positive.astype(np.int64),
+        "probabilities": np.column_stack([1 - p, p]),
+        # Which scans are of one patient the scores do not tell.
+        "group": np.arange(len(p)).astype(np.str_),
+        "refused": np.zeros(len(p), np.bool_),
+    }
+    # Nothing else is known of these scans, and what is drawn of them asks for nothing else.
+    rest = [entry.name for entry in fields(Scored) if entry.default_factory is MISSING]
+    values = {name: known.get(name, np.full(len(p), np.nan)) for name in rest}
+    return Scored(**cast("dict[str, Any]", values))
 
 
 def _at(bundle: Bundle, name: str, threshold: float) -> Point:

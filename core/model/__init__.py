@@ -10,7 +10,7 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
-from core.model._evaluations import evaluations
+from core.model._evaluations import attach_evaluation, evaluation_name, evaluations
 from core.model._exploration import AtThreshold, Predictive, Share, at_threshold
 from core.model._frames import FrameCurve, FramePoint, iter_frames, read_frames
 from core.model._gate import Gate
@@ -82,7 +82,9 @@ __all__ = [
     "WarmUpStatus",
     "answer_title",
     "at_threshold",
+    "attach_evaluation",
     "class_name",
+    "evaluation_name",
     "evaluations",
     "evidence",
     "fit",

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.learning.evaluated import Evaluation, Figure
+from core.learning.evaluated import Answered, Evaluation, Figure
 from core.model import Bundle
 from core.text import _
 from core.ui import performance_charts as charts
@@ -24,6 +24,7 @@ from core.ui.performance_words import (
     part_name,
     source_words,
     spread,
+    unanswered,
 )
 from core.ui.wording import percent, point_name
 
@@ -54,10 +55,7 @@ def _about(evaluation: Evaluation) -> None:
                 share=percent(evaluation.positives / evaluation.n),
             )
         )
-    if evaluation.refused:
-        words.append(
-            _("{n} more could not be read and are not in the figures.").format(n=evaluation.refused)
-        )
+    words += unanswered(evaluation)
     st.caption(" ".join(words))
     if evaluation.data:
         # Digests are told apart by their first letters.
@@ -293,6 +291,8 @@ def _groups(evaluation: Evaluation) -> None:
 
 
 def _coverage(evaluation: Evaluation) -> None:
+    if evaluation.answered is not None:
+        _answered(evaluation.answered)
     if not evaluation.coverage:
         return
     st.subheader(_("If it could keep silent"), anchor=False)
@@ -304,6 +304,21 @@ def _coverage(evaluation: Evaluation) -> None:
             f"{percent(level.coverage)}: {_share(level.accuracy)}" for level in evaluation.coverage
         ),
     )
+
+
+def _answered(answered: Answered) -> None:
+    st.subheader(_("On the scans it answers"), anchor=False)
+    st.caption(
+        _("{n} scans, {share} of all: the others are refused, or the model is not sure.").format(
+            n=answered.n, share=percent(answered.coverage)
+        )
+    )
+    with st.container(horizontal=True, gap="medium", key="answered"):
+        for name, figure in answered.figures.items():
+            st.metric(
+                figure_name(name), number(figure), delta=_in_brackets(figure, False),
+                delta_color="off", delta_arrow="off", width="content",
+            )  # fmt: skip
 
 
 def _robustness(evaluation: Evaluation) -> None:

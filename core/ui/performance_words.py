@@ -134,3 +134,29 @@ def lacking(evaluation: Evaluation) -> list[str]:
         "robustness": evaluation.robustness,
     }
     return [part_name(name) for name, value in parts.items() if not value]
+
+
+def unanswered(evaluation: Evaluation) -> list[str]:
+    """Say how many scans got no answer, and how the figures count them."""
+    words = []
+    if evaluation.unread is None:
+        if evaluation.refused:
+            words.append(
+                _("{n} more could not be read and are not in the figures.").format(
+                    n=evaluation.refused
+                )
+            )
+        return words
+    if evaluation.refused:
+        words.append(
+            _("{n} of them get no answer in the app; what could be read of them counts.").format(
+                n=evaluation.refused
+            )
+        )
+    if evaluation.unread:
+        words.append(
+            _("{n} could not be read at all and count as wrong.").format(n=evaluation.unread)
+        )
+    if evaluation.abstained:
+        words.append(_("On {n} the model is not sure.").format(n=evaluation.abstained))
+    return words

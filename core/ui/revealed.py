@@ -142,7 +142,7 @@ def _ai(result: AIResult, failed: Collection[str]) -> None:
                 prevalence="–" if result.prevalence is None else percent(result.prevalence),
             )
         )
-    if result.site_prevalence is not None and result.prevalence is not None:
+    if result.site_prevalence is not None and result.prevalence is not None and not failed:
         interval = result.interval
         # As it stood on the sender's screen, whatever the site has set since.
         st.caption(

@@ -57,12 +57,13 @@ if by_name:
         key=f"performance-evaluation-{bundle.digest[:12]}",
     )
 show_card(bundle, in_use=bundle.digest == used)
-for foreign in known.foreign:
+if known.left_out:
     st.warning(
-        _("An attached evaluation is of another model and is not shown:"),
+        _("Attached evaluations that are damaged or of another model are not shown:"),
         icon=":material/link_off:",
     )
-    st.text(foreign)
+    # The names of folders are somebody's own words: as plain text.
+    st.text(", ".join(known.left_out))
 if by_name:
     show_evaluation(by_name.get(name, known.evaluations[0]), bundle)
 else:

@@ -70,7 +70,7 @@ def test_a_report_of_another_model_is_not_shown_as_this_ones(
     attach(here, report, "nameless")
     attach(here, of(here, report), "own")
     found = performance(here)
-    assert found.foreign == ("foreign", "nameless")
+    assert found.left_out == ("foreign", "nameless")
     assert [each.name for each in found.evaluations if each.source == "report"] == ["own"]
 
 
@@ -79,7 +79,9 @@ def test_a_report_that_is_no_json_leaves_the_rest(tmp_path: Path, report: dict[s
     attach(here, "{cut off", "damaged")
     attach(here, "[1, 2]", "list")
     attach(here, of(here, report), "own")
-    assert performance(here).evaluations[0].name == "own"
+    found = performance(here)
+    assert found.evaluations[0].name == "own"
+    assert found.left_out == ("damaged", "list")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,18 @@ def test_an_empty_report_is_no_damage(nothing: dict[str, Any]) -> None:
     found = read_evaluation("ward", "report", nothing)
     assert found.damaged == ()
     assert (found.figures, found.points, found.roc) == ({}, (), None)
+
+
+def test_scans_without_an_answer_are_told_as_the_report_counts_them(report: dict[str, Any]) -> None:
+    drawn = report["confusion"] | {"unread": [0, 1, 2]}
+    more = {"confusion": drawn, "refused": 9, "unread": 3, "abstained": 4}
+    more["answered"] = {"n": 200, "coverage": 0.8, "accuracy": report["accuracy"]}
+    found = read_evaluation("ward", "report", report | more)
+    assert (found.refused, found.unread, found.abstained) == (9, 3, 4)
+    assert found.positives == sum(report["confusion"]["counts"][2]) + 2
+    assert found.answered is not None
+    assert found.answered.figures["accuracy"] == Figure(**report["accuracy"])
+    assert read_evaluation("ward", "report", report).unread is None
 
 
 def test_the_validation_scores_say_what_an_independent_count_says(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def report(digest: str) -> dict[str, Any]:
     return {
         "model": {"bundle_digest": digest},
         "data": {"name": "ward-7"},
+        "labels": ["normal", "benign", "malignant"],
         "n": 60,
         "refused": 2,
         "positive": "malignant",
@@ -129,8 +130,9 @@ def test_an_attached_report_is_shown_with_its_intervals(app: AppTest, own_models
 def test_a_report_of_another_model_is_refused_in_words(app: AppTest, own_models: Path) -> None:
     attach(own_models, report("0" * 64))
     visit(app, "clinician")
-    assert "is of another model and is not shown" in words(app)
-    assert "ward-7" not in words(app)
+    said = words(app)
+    assert "damaged or of another model are not shown" in said
+    assert "ward-7" not in said
 
 
 def test_a_damaged_report_leaves_a_page_that_says_what_is_damaged(
@@ -146,7 +148,9 @@ def test_a_damaged_report_leaves_a_page_that_says_what_is_damaged(
 
 
 def test_an_empty_report_says_that_it_holds_nothing(app: AppTest, own_models: Path) -> None:
-    attach(own_models, {"model": {"bundle_digest": digest()}})
+    labels = ["normal", "benign", "malignant"]
+    about = {"labels": labels, "positive": "malignant", "n": 0}
+    attach(own_models, about | {"model": {"bundle_digest": digest()}})
     visit(app, "clinician")
     assert "This evaluation holds no figures." in words(app)
 

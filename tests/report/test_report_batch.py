@@ -172,3 +172,23 @@ def test_the_same_summary_is_the_same_file() -> None:
     assert made[0] == made[1]
     with pytest.raises(ReportError, match="time zone"):
         batch_summary_pdf(rows(), made_at=MADE_AT.replace(tzinfo=None))
+
+
+def test_the_sites_prevalence_stands_in_both_files_where_it_is_set() -> None:
+    one, two = phantom(1), phantom(2)
+    listed = [
+        BatchRow.of(one, prediction(one), quality=PASSED, site_prevalence=0.02),
+        BatchRow.of(two, prediction(two), quality=FAILED, site_prevalence=0.02),
+    ]
+    first, second = table(batch_csv(listed))
+    # By hand: odds .2/.8 at 30 %, times (.02/.98)/(.3/.7).
+    odds = 0.25 * (0.02 / 0.98) / (0.3 / 0.7)
+    assert float(first["site_prevalence"]) == 0.02
+    assert float(first["probability_at_site"]) == pytest.approx(odds / (1 + odds))
+    low, high = (float(first[f"interval_95_{end}_at_site"]) for end in ("low", "high"))
+    assert low < float(first["probability_at_site"]) < high
+    # What fails its check has no interval and no restated number either.
+    assert (second["site_prevalence"], second["probability_at_site"]) == ("", "")
+    page = batch_summary_html(listed, made_at=MADE_AT).decode()
+    assert page.count("At this site (2% malignant): 1% (") == 1
+    assert "At this site" not in batch_summary_html(rows(), made_at=MADE_AT).decode()

@@ -88,6 +88,10 @@ def test_what_the_answer_means_elsewhere_is_the_shift_of_the_prior() -> None:
     # By hand: from 30 % to 5 % the odds change by (.05/.95)/(.3/.7) = .12281: .25 becomes .0307,
     # so 2.98 %; .12 gives 1.65 %, .31 gives 5.23 %.
     assert "where 5% are, the same image means 3% (2%–5%)" in make_report(full()).text()
+    # Where the site has its own prevalence, that takes the example's place.
+    told = make_report(full(site_prevalence=0.3)).text()
+    assert "at this site 30% are, and there the same image means 20% (12%–31%)" in told
+    assert "where 5% are" not in told
 
 
 def test_without_an_ai_result_the_report_says_so_and_shows_no_number_of_it() -> None:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from made_results import INTERVAL, phantom, prediction, quality
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from core.model import Interval, Prediction, Reference
+from core.model import Interval, Prediction, Reference, SitePrevalence
 from core.scan import CheckName, Scan
 from core.ui.open_scan import OpenScan
 from core.ui.reading_room import _about_heat
 from core.ui.scores import histogram, score_figure
+from core.ui.site import Site
 from core.ui.wording import apart, percent
 
 pytestmark = pytest.mark.usefixtures("site")
 
 
-def _page(prediction, scan, quality, reason):
+def _page(prediction, scan, quality, reason, site):
     # Streamlit takes this apart and runs its body as a script.
     from core.ui.answer import show_answer
 
-    show_answer(prediction, scan, quality, reason)
+    show_answer(prediction, scan, quality, reason, site)
 
 
-def shown(answer: Prediction, scan: Scan, failed: tuple[CheckName, ...] = ()) -> str:
+def shown(
+    answer: Prediction,
+    scan: Scan,
+    failed: tuple[CheckName, ...] = (),
+    site: Site | None = None,
+) -> str:
     """Return every word of the answer as a page shows it."""
     reason = "<b>For teaching</b>" if failed else ""
     kwargs = {"prediction": answer, "scan": scan, "quality": quality(*failed), "reason": reason}
+    kwargs["site"] = site
     app = AppTest.from_function(_page, kwargs=kwargs, default_timeout=30).run()
     assert not app.exception
     kinds = ("subheader", "markdown", "caption", "warning", "text")
@@ -59,6 +68,51 @@ def test_the_answer_stands_with_its_own_interval_and_what_it_means_elsewhere() -
     ) in said
     assert "breast-ultrasound 7.0" in said
     assert "does not exclude cancer" not in said
+
+
+def at_site(share: float) -> Site:
+    return Site(SitePrevalence(1, "breast-ultrasound", share, "Audit", "p", "P", datetime.now(UTC)))
+
+
+def test_the_sites_own_prevalence_takes_the_place_of_the_example() -> None:
+    scan = phantom()
+    said = shown(prediction(scan), scan, site=at_site(0.02))
+    # By hand: odds .4/.6 at 30 %, so times (.02/.98)/(.3/.7) = .0476 where 2 % are: 3.08 %; in
+    # the same way .21 gives 1.25 % and .57 gives 5.94 %.
+    assert "at this site 2% are, and there the same image means **3% (1%–6%)**." in said
+    assert "At this site (2% malignant) = 3%" in said
+    # The study's probability stays: it is the one that is held against the threshold.
+    assert "Probability of malignant, calibrated = 40%" in said
+    assert "where 5% are" not in said
+    assert "Site prevalence 2%, set on" in said
+
+
+def test_outside_its_interval_the_number_at_the_site_is_the_interval_too() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, probability=0.98), scan, site=at_site(0.02))
+    assert "At this site (2% malignant) = 1%–6%" in said
+
+
+def test_no_prevalence_is_claimed_for_a_score_that_is_none_or_a_scan_that_fails() -> None:
+    scan = phantom()
+    for answer, failed in (
+        (prediction(scan, calibrated=False), ()),
+        (prediction(scan, prevalence=None), ()),
+        (prediction(scan), (CheckName.BLUR,)),
+    ):
+        said = shown(answer, scan, failed, at_site(0.02))
+        assert "this site" not in said.lower()
+        assert "Site prevalence" not in said
+
+
+def test_a_prevalence_that_is_not_set_and_one_that_is_not_known_are_told_apart() -> None:
+    scan = phantom()
+    not_set = shown(prediction(scan), scan, site=Site(None))
+    unknown = shown(prediction(scan), scan, site=Site(None, known=False))
+    assert "Site prevalence not set: 5% is an example." in not_set
+    assert "Site prevalence cannot be looked up now: 5% is an example." in unknown
+    for said in (not_set, unknown):
+        assert "where 5% are, the same image means **8% (3%–14%)**." in said
 
 
 @pytest.mark.parametrize(

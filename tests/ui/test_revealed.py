@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -182,6 +183,20 @@ def test_an_image_that_fails_a_check_has_no_interval_for_the_reviewer_either(
     assert ("interval 60%" in told) != fails
     assert ("**AI:** Hardly a breast ultrasound image" in told) == (fails and name == "blank")
     assert "malignant 70%" in told
+
+
+def test_a_reviewer_sees_what_the_sender_was_shown_and_explored(kept: Store) -> None:
+    answer = replace(answer_on(cropped()), site_prevalence=0.02, explored_threshold=0.12)
+    about = {"ai": answer, "verdict": Verdict.ACCEPT, "label": None, "origin": None}
+    number = send(kept, **about, quality=check_of("blur", "pass"), override_reason="")
+    before = said(opened(number), *ALL)
+    assert "explored" not in before
+    assert "for this site" not in before
+    record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
+    told = said(opened(number), "caption")
+    # By hand: odds .7/.3 at 30 %, times (.02/.98)/(.3/.7) = .0476: 10 %; .6 gives 6.7, .8 16 %.
+    assert "Shown then for this site, where 2% are malignant: 10% (7%–16%)" in told
+    assert "The sender explored other operating points, last 12%." in told
 
 
 def test_nothing_that_was_typed_is_interpreted(kept: Store) -> None:
