@@ -80,12 +80,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The figures under one change of the scans at one strength."""
+    """The figures under one change of the scans at one strength; ``unread`` could not be read."""
 
     change: str
     grade: float
     n: int
-    refused: int
+    unread: int
     figures: Mapping[str, Figure]
 
 
@@ -342,7 +342,8 @@ def _grade(entry: Any) -> Grade:
         str(entry["change"]),
         _number(entry["grade"]),
         _count(entry["n"]),
-        _count(entry["refused"]),
+        # Before it was counted by itself, only what could not be read was refused.
+        _count(entry["unread"] if "unread" in entry else entry["refused"]),
         read_figures(entry),
     )
 

@@ -20,6 +20,7 @@ from core.model import (
     prevalence_words,
 )
 from core.text import _
+from core.trust import Permission, Person, permissions_of
 from core.ui.kept import kept
 from core.ui.open_scan import OpenScan
 from core.ui.scores import Validation, validation_of
@@ -30,7 +31,7 @@ _SHOWN = "explored-scan"
 
 
 @st.fragment
-def explore(item: OpenScan, prediction: Prediction) -> None:
+def explore(item: OpenScan, prediction: Prediction, person: Person) -> None:
     """Show what flagging from another probability on would have done.
 
     Parameters
@@ -40,6 +41,8 @@ def explore(item: OpenScan, prediction: Prediction) -> None:
         where it stood last is recorded with the feedback.
     prediction
         The answer on it, given at the approved point.
+    person
+        Who explores: whoever sends no feedback is not told that it is recorded.
     """
     panel = st.expander(
         _("Explore the operating point"),
@@ -63,7 +66,8 @@ def explore(item: OpenScan, prediction: Prediction) -> None:
         _predictive_values(found, prediction.positive, study, site_of(prediction.task))
         if item.quality.failed:
             st.caption(_("These figures are of scans that pass the quality check; this one fails."))
-        if item.last_explored is not None:
+        sends = Permission.SEND_FEEDBACK in permissions_of(person.role)
+        if item.last_explored is not None and sends:
             st.caption(
                 _("Your exploration, last at {threshold}, is recorded with your feedback.").format(
                     threshold=percent(item.last_explored)

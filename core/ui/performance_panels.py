@@ -353,7 +353,7 @@ def _robustness(evaluation: Evaluation) -> None:
                         figure_name(name): number(grade.figures[name]),
                         _("95% interval"): spread(grade.figures[name]),
                         _("n"): str(grade.n),
-                        _("Not read"): str(grade.refused),
+                        _("Not read"): str(grade.unread),
                     }
                     for grade in steps
                 ]

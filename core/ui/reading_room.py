@@ -233,7 +233,7 @@ def _answer(item: OpenScan, person: Person) -> None:
         item.site_prevalence = site.share
         show_answer(prediction, item.scan, item.quality, item.reason, site)
         begin_anew(item)
-        explore(item, prediction)
+        explore(item, prediction, person)
         more = st.expander(
             _("Among the validation scans"),
             icon=":material/bar_chart:",

@@ -155,6 +155,13 @@ def test_without_exploration_none_is_stored(clinician: AppTest) -> None:
     assert stored("explored_threshold, site_prevalence", "reads") == [(None, None)]
 
 
+def test_nobody_is_told_that_it_is_recorded_who_cannot_send_feedback(clinician: AppTest) -> None:
+    press(clinician, "sign-out")
+    app = move(explore(sign_in(clinician, "administrator")), 0.8)
+    assert "At 80% this model found" in sentence(app)
+    assert "recorded with your feedback" not in words(app)
+
+
 def test_feedback_keeps_the_prevalence_it_was_shown_with(clinician: AppTest) -> None:
     set_site_prevalence(service.store(), ADMINISTRATOR, TASK, 0.02, "Audit", after=None)
     st.cache_data.clear()
