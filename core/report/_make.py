@@ -140,7 +140,8 @@ def _ai(given: ReportInput) -> Section:
     lines += [marked(line) for line in evidence(prediction, failed, given.site_prevalence)]
     lines.append(plain(_classes(prediction)))
     lines.append(plain(_operating_point(prediction, threshold)))
-    lines.append(plain(unlike_any(prediction.familiarity)))
+    if prediction.familiarity is not None and not prediction.refused:
+        lines.append(plain(unlike_any(prediction.familiarity)))
     return Section(
         name="ai",
         heading=_("AI result, second reading"),
