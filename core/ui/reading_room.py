@@ -223,7 +223,10 @@ def _read_anyway(item: OpenScan, person: Person, reason: str) -> None:
         )
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
-        st.caption(_("The reason could not be kept, so the image was not read."))
+        if withheld is None:
+            st.caption(_("The reason could not be kept, so the image was not read."))
+        else:
+            st.caption(_("The reason could not be kept, so the answer stays back."))
         return
     if withheld is None:
         item.reason = reason
