@@ -1,5 +1,6 @@
 """From a scan to a prediction: bundles, registry, and the cached predictor with its Grad-CAM."""
 
+from core.model._abstention import Abstention
 from core.model._batch import BatchRead, Source
 from core.model._bundle import Bundle, Reference, read_bundle, write_bundle
 from core.model._card import (
@@ -12,9 +13,16 @@ from core.model._card import (
 )
 from core.model._evaluations import attach_evaluation, evaluation_name, evaluations
 from core.model._exploration import AtThreshold, Predictive, Share, at_threshold
+from core.model._familiarity import Familiarity, FamiliarityCheck, rooted, standardised
 from core.model._frames import FrameCurve, FramePoint, iter_frames, read_frames
 from core.model._gate import Gate
-from core.model._network import Network, NetworkOutput, import_tensorflow, load_network
+from core.model._network import (
+    Network,
+    NetworkOutput,
+    embeddings_of,
+    import_tensorflow,
+    load_network,
+)
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor, Reader
 from core.model._preprocess import Geometry, InputSpec, Intensity, fit, intensity, preprocess
@@ -39,17 +47,23 @@ from core.model._words import (
     no_interval,
     no_scan,
     not_excluded,
+    not_sure,
+    not_sure_means,
     number_title,
     point_figures,
     point_name,
     prevalence_words,
     restate,
     restated,
+    unknown_means,
+    unknown_scan,
+    unlike_any,
 )
 
 __all__ = [
     "ELSEWHERE",
     "SITE_PREVALENCE_RANGE",
+    "Abstention",
     "AtThreshold",
     "BatchRead",
     "Bundle",
@@ -57,6 +71,8 @@ __all__ = [
     "Calibration",
     "Card",
     "DataSource",
+    "Familiarity",
+    "FamiliarityCheck",
     "FrameCurve",
     "FramePoint",
     "Gate",
@@ -84,6 +100,7 @@ __all__ = [
     "at_threshold",
     "attach_evaluation",
     "class_name",
+    "embeddings_of",
     "evaluation_name",
     "evaluations",
     "evidence",
@@ -98,6 +115,8 @@ __all__ = [
     "no_interval",
     "no_scan",
     "not_excluded",
+    "not_sure",
+    "not_sure_means",
     "number_title",
     "point_figures",
     "point_name",
@@ -109,10 +128,15 @@ __all__ = [
     "resolve",
     "restate",
     "restated",
+    "rooted",
     "score_interval",
     "set_site_prevalence",
     "shift_prior",
     "site_prevalence",
+    "standardised",
+    "unknown_means",
+    "unknown_scan",
+    "unlike_any",
     "warm_up",
     "wilson_interval",
     "write_bundle",

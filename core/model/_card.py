@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from core.model._abstention import (
+    Abstention,
+    abstention_entry,
+    check_abstention,
+    read_abstention,
+)
 from core.model._preprocess import InputSpec
 from core.model._reading import Fields, invalid
 from core.text import _
@@ -16,6 +22,8 @@ from core.text import _
 FORMAT = 1
 TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 LABEL = re.compile(r"\w(?:[\w ./()+-]{0,38}[\w)+])?")
+#: Entries of ``outputs``, in the order of :class:`Outputs`.
+_OUTPUTS = ("logits", "probabilities", "lesion", "cam_features", "embedding")
 VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}")
 
 
@@ -34,12 +42,16 @@ class Outputs:
     cam_features
         ``(h, w, C)`` feature map that Grad-CAM explains; where it is no output of the model, the
         name of a layer.
+    embedding
+        ``(D,)`` what tells a scan from other pictures; where it is None and the bundle has
+        statistics of known scans, the averages of the feature map over rows and columns.
     """
 
     logits: str | None = None
     probabilities: str | None = None
     lesion: str | None = None
     cam_features: str | None = None
+    embedding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,8 @@ class Card:
         Free: the configuration, and figures by name as ``{"value", "low", "high", "n"}``.
     created
         ISO 8601 date or time.
+    abstention
+        When the model says "not sure"; None for one that always answers.
 
     Raises
     ------
@@ -136,6 +150,7 @@ class Card:
     intended_use: str = ""
     limits: tuple[str, ...] = ()
     created: str = ""
+    abstention: Abstention | None = None
 
     def __post_init__(self) -> None:
         """Check the whole card."""
@@ -177,9 +192,7 @@ class Card:
             pad=how.number("pad", 0.0),
         )
         names = root.child("outputs")
-        outputs = Outputs(
-            *(names.optional(n, str) for n in ("logits", "probabilities", "lesion", "cam_features"))
-        )
+        outputs = Outputs(*(names.optional(n, str) for n in _OUTPUTS))
         points = root.child("operating_points")
         card = cls(
             task=root.take("task", str),
@@ -199,6 +212,7 @@ class Card:
             intended_use=root.take("intended_use", str),
             limits=root.texts("limits"),
             created=root.take("created", str),
+            abstention=read_abstention(root.optional_child("abstention")),
         )
         for part in (root, size, how, names):
             part.nothing_left()
@@ -240,6 +254,7 @@ class Card:
                 "probabilities": self.outputs.probabilities,
                 "lesion": self.outputs.lesion,
                 "cam_features": self.outputs.cam_features,
+                **_unless_none("embedding", self.outputs.embedding),
             },
             "calibration": calibration,
             "operating_points": points,
@@ -256,8 +271,14 @@ class Card:
             "intended_use": self.intended_use,
             "limits": self.limits,
             "created": self.created,
+            **_unless_none("abstention", abstention_entry(self.abstention)),
         }
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _unless_none(name: str, value: object) -> dict[str, Any]:
+    """Return an entry that older readers, which refuse what they do not know, need not see."""
+    return {} if value is None else {name: value}
 
 
 def _refuse_constant(name: str) -> float:
@@ -335,6 +356,8 @@ def _check(card: Card) -> None:
         raise invalid(_("approved_operating_point is not among the operating_points"))
     if card.prevalence and not 0 < card.prevalence.positive < 1:
         raise invalid(_("prevalence positive must lie between 0 and 1"))
+    if card.abstention is not None:
+        check_abstention(card.abstention)
     try:
         json.dumps([dict(card.training), dict(card.metrics)], allow_nan=False)
     except (TypeError, ValueError) as error:

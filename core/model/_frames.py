@@ -17,6 +17,7 @@ from core.model._batch import BatchRead, Source
 from core.model._card import OperatingPoint
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor
+from core.model._words import unknown_means, unknown_scan
 from core.scan import check_name, check_quality
 from core.text import _
 
@@ -51,6 +52,11 @@ class FramePoint:
     held_back
         The quality checks that the frame fails, by name (see ``core.scan.CheckName``): it was not
         read. Empty for any other.
+    unknown
+        Why the frame is no scan the model knows (``Familiarity.reason``): its answer was held
+        back. Empty for any other.
+    sure
+        As in :class:`Prediction`.
     """
 
     index: int
@@ -61,6 +67,8 @@ class FramePoint:
     lesion_share: float | None
     error: str | None
     held_back: tuple[str, ...] = ()
+    unknown: str = ""
+    sure: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ class FrameCurve:
     """The frames of one loop that were read, in order.
 
     A frame that fails the quality check is not read: nobody was asked why it should be, and what a
-    model says of it was never tested. It has a point without a probability and counts in no figure.
+    model says of it was never tested. So it is with a frame that is no scan the model knows. Both
+    have a point without a probability and count in no figure.
 
     It is a way to find frames. A model calibrated on single images says nothing of the largest of
     many probabilities, which rises with their number, so the curve has no such property.
@@ -132,12 +141,20 @@ class FrameCurve:
     @property
     def failed(self) -> int:
         """How many frames could not be opened or read."""
-        return sum(point.error is not None and not point.held_back for point in self.points)
+        return sum(
+            point.error is not None and not point.held_back and not point.unknown
+            for point in self.points
+        )
 
     @property
     def held_back(self) -> int:
         """How many frames fail the quality check and were not read."""
         return sum(bool(point.held_back) for point in self.points)
+
+    @property
+    def unknown(self) -> int:
+        """How many frames are no scan the model knows; their answers were held back."""
+        return sum(bool(point.unknown) for point in self.points)
 
 
 def iter_frames(
@@ -231,7 +248,11 @@ def _frame(loop: Loop, index: int) -> Scan:
 
 
 def _point(loop: Loop, index: int, read: BatchRead, turn: _Seen) -> FramePoint:
-    answer = read.prediction
+    answer, error = read.prediction, None if read.error is None else str(read.error)
+    unknown = ""
+    if answer is not None and answer.familiarity is not None and answer.refused:
+        unknown, answer = answer.familiarity.reason or "unlike", None
+        error = unknown_scan() + ". " + unknown_means(unknown)
     return FramePoint(
         index=index,
         seconds=None if loop.starts is None else loop.starts[index],
@@ -239,8 +260,10 @@ def _point(loop: Loop, index: int, read: BatchRead, turn: _Seen) -> FramePoint:
         probability=None if answer is None else answer.probability,
         flagged=answer is not None and answer.flagged,
         lesion_share=None if answer is None else _lesion_share(answer),
-        error=None if read.error is None else str(read.error),
+        error=error,
         held_back=turn.failed,
+        unknown=unknown,
+        sure=None if answer is None else answer.sure,
     )
 
 

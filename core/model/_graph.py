@@ -30,6 +30,7 @@ class _Parts:
     scores: Any  # (N, L), what Grad-CAM derives: never behind a softmax or sigmoid
     lesion: Any | None  # (N, h, w)
     features: list[Any]  # (N, h, w, C), the likeliest feature map first
+    embedding: Any | None  # (N, D)
 
 
 class Forward:
@@ -41,10 +42,16 @@ class Forward:
         Whether the card names a lesion output.
     heat_available
         Whether a feature map was found that the scores depend on; known after the trace.
+
+    Parameters
+    ----------
+    embed
+        Whether an embedding is needed.
     """
 
-    def __init__(self, model: Any, card: Card) -> None:
+    def __init__(self, model: Any, card: Card, *, embed: bool = False) -> None:
         self._model = model
+        self._embed = embed
         self.card = card
         self.has_lesion_map = card.outputs.lesion is not None
         self.heat_available = False
@@ -62,10 +69,24 @@ class Forward:
                 raise BundleInvalid(_("The model's feature map is not one of rows and columns."))
         else:
             features = _feature_maps(steps)
+        embedding = self._embedding(by_name, features) if self._embed else None
         logits, scores = self._classes(result, by_name, steps)
         if logits.shape[1:] != (len(self.card.labels),):
             raise BundleInvalid(_("The model has another number of classes than its card."))
-        return _Parts(logits, scores, lesion, features)
+        return _Parts(logits, scores, lesion, features, embedding)
+
+    def _embedding(self, by_name: dict[str, Any], features: list[Any]) -> Any:
+        import tensorflow as tf
+
+        name = self.card.outputs.embedding
+        if name is not None:
+            found = _pick(by_name, name)
+            if len(found.shape) != 2:
+                raise BundleInvalid(_("The model's embedding must be one row of numbers."))
+            return tf.cast(found, tf.float32)
+        if not features:
+            raise BundleInvalid(_("The model has no embedding to tell a scan by."))
+        return tf.reduce_mean(tf.cast(features[0], tf.float32), axis=(1, 2))
 
     def _classes(self, result: Any, by_name: dict[str, Any], steps: list[_Step]) -> tuple[Any, Any]:
         import tensorflow as tf
@@ -77,7 +98,8 @@ class Forward:
         if names.probabilities is not None:
             out = _pick(by_name, names.probabilities)
         else:
-            out = _only_classes(result, by_name, names.lesion, names.cam_features)
+            others = names.lesion, names.cam_features, names.embedding
+            out = _only_classes(result, by_name, *others)
         ending, scores = _before_ending(out, steps)
         if ending is None and names.probabilities is not None:
             # An ending that is not known: the logarithm of the probabilities is what is left.
@@ -145,6 +167,8 @@ def trace(forward: Forward, inputs: Any, targets: Any) -> dict[str, Any]:
     }
     if parts.lesion is not None:
         found["lesion"] = parts.lesion
+    if parts.embedding is not None:
+        found["embedding"] = parts.embedding
     return found
 
 
@@ -161,6 +185,8 @@ def trace_answer(forward: Forward, inputs: Any) -> dict[str, Any]:
     found = {"probabilities": probabilities, "answer": _answer(probabilities, forward.card)}
     if parts.lesion is not None:
         found["lesion"] = parts.lesion
+    if parts.embedding is not None:
+        found["embedding"] = parts.embedding
     return found
 
 

@@ -6,17 +6,22 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BundleInvalid, PredictionFailed
 from core.model._bundle import Bundle
+from core.model._familiarity import FamiliarityCheck
 from core.model._graph import Forward, trace, trace_answer
 from core.text import _
+
+if TYPE_CHECKING:
+    from core.scan import Scan
 
 #: Asks a network to explain the class it answers with.
 THE_ANSWER = -1
@@ -30,6 +35,7 @@ class NetworkOutput(NamedTuple):
     heat: NDArray[np.float32] | None  # (N, h, w) Grad-CAM, its own max = 1, or all 0
     answer: NDArray[np.int32]  # (N,) label answered at the approved operating point
     explained: NDArray[np.int32]  # (N,) label the heat explains
+    embedding: NDArray[np.float32] | None = None  # (N, D), where something is judged by it
 
 
 class Network(Protocol):
@@ -97,6 +103,7 @@ class KerasNetwork:
             found.get("heat"),
             found["answer"],
             found.get("explained", found["answer"]),
+            found.get("embedding"),
         )
 
     def _answers(self) -> Any:
@@ -118,20 +125,31 @@ def import_tensorflow() -> Any:
     return tensorflow
 
 
-def load_network(bundle: Bundle) -> KerasNetwork:
+def load_network(bundle: Bundle, *, embed: bool = False) -> KerasNetwork:
     """Load a bundle's weights, hold them against its card, compile and run the call once.
+
+    Parameters
+    ----------
+    bundle
+        What is loaded. Its network gives embeddings where the card names an output for them, or
+        the reference has statistics of known scans.
+    embed
+        Whether it gives them in any case.
 
     Raises
     ------
     BundleInvalid
-        The weights cannot be loaded safely, are not finite, or contradict the card.
+        The weights cannot be loaded safely, are not finite, or contradict the card or the
+        reference.
     """
     tf = import_tensorflow()
     _refuse_lambda(bundle)
     model = _load(bundle)
     _check_model(model, bundle)
     card = bundle.card
-    forward = Forward(model, card)
+    familiar = FamiliarityCheck.from_arrays(bundle.reference.extra)
+    named = card.outputs.embedding is not None
+    forward = Forward(model, card, embed=embed or named or familiar is not None)
     shape = (None, card.input.size, card.input.size, card.input.channels)
     unusable = _("The model cannot be used: it does not run.")
     try:
@@ -157,10 +175,48 @@ def load_network(bundle: Bundle) -> KerasNetwork:
         heat_available=forward.heat_available,
     )
     try:
-        network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))
+        first = network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))
     except PredictionFailed as error:
         raise BundleInvalid(unusable) from error
+    if familiar is not None:
+        found = first.embedding
+        if found is None or found.shape != (1, familiar.size):
+            raise BundleInvalid(
+                _("The model's statistics of known scans are those of another network.")
+            )
     return network
+
+
+def embeddings_of(
+    bundle: Bundle, scans: Iterable[Scan], *, batch_size: int = 32
+) -> NDArray[np.float32]:
+    """Return the embeddings of scans, (N, D), as a read of the bundle takes them.
+
+    Raises
+    ------
+    BundleInvalid
+        The network cannot be used, or has no embedding.
+    PredictionFailed
+        It gave a value that is not finite.
+    """
+    from core.model._batch import prepare
+
+    network, spec = load_network(bundle, embed=True), bundle.card.input
+    found: list[NDArray[np.float32]] = []
+    for batch in batched(scans, batch_size):
+        inputs = np.stack([prepare(scan, spec).pixels for scan in batch])
+        embedding = network(inputs, None).embedding
+        if embedding is None:
+            raise BundleInvalid(_("The model has no embedding to tell a scan by."))
+        found.append(embedding)
+    return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+
+def batched(items: Iterable[Scan], size: int) -> Iterator[list[Scan]]:
+    """Yield so many items at a time; the last time what is left."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def _refuse_lambda(bundle: Bundle) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.model._card import OperatingPoint
+from core.model._familiarity import Familiarity
 from core.model._preprocess import Geometry
 from core.model._statistics import Interval
 
@@ -49,6 +50,11 @@ class Prediction:
         the heat is all 0.
     network_heat, network_lesion, geometry
         The maps at the network's resolution, 0..1 and read-only, and what brings them back.
+    familiarity
+        Whether this is a scan the model knows; None where its bundle cannot say.
+    sure
+        Whether the answer is the only one possible at the coverage the card promises; None where
+        the card promises none. Nothing is promised for a scan the model does not know.
     """
 
     task: str
@@ -71,6 +77,13 @@ class Prediction:
     network_heat: NDArray[np.float32] = field(repr=False)
     network_lesion: NDArray[np.float32] | None = field(repr=False)
     geometry: Geometry = field(repr=False)
+    familiarity: Familiarity | None = None
+    sure: bool | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the bundle says that this is no scan it knows."""
+        return self.familiarity is not None and not self.familiarity.known
 
     def heat(self, longest: int | None = None) -> NDArray[np.float32]:
         """Return the Grad-CAM at the size of the scan.

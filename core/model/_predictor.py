@@ -16,6 +16,7 @@ from core.errors import BundleInvalid, ModelError, PredictionFailed
 from core.model._batch import BatchRead, Prepared, Source, prepare, read_in_batches
 from core.model._bundle import Bundle
 from core.model._card import Card
+from core.model._familiarity import Familiarity, FamiliarityCheck
 from core.model._gate import Gate, shared_gate
 from core.model._network import THE_ANSWER, Network, NetworkOutput, load_network
 from core.model._prediction import Prediction
@@ -64,6 +65,7 @@ class Predictor:
         self._gate = gate
         reference = bundle.reference
         self._intervals = IntervalTable(reference.validation_scores, reference.validation_positive)
+        self._familiar = FamiliarityCheck.from_arrays(reference.extra)
 
     @classmethod
     def load(
@@ -194,6 +196,8 @@ class Predictor:
         card = self.card
         values = [float(value) for value in found.probabilities[at]]
         probability = values[card.positive_index]
+        flagged = probability >= card.approved.threshold
+        promised = card.abstention
         return Prediction(
             task=card.task,
             version=card.version,
@@ -204,7 +208,7 @@ class Predictor:
             probabilities=MappingProxyType(dict(zip(card.labels, values, strict=True))),
             probability=probability,
             operating_point=card.approved,
-            flagged=probability >= card.approved.threshold,
+            flagged=flagged,
             answer=card.labels[int(found.answer[at])],
             interval=self._intervals.at(probability),
             calibrated=card.calibration.method != "none",
@@ -215,7 +219,14 @@ class Predictor:
             network_heat=_NO_HEAT if found.heat is None else _own(found.heat, at),
             network_lesion=None if found.lesion is None else _own(found.lesion, at),
             geometry=prepared.geometry,
+            familiarity=self._judged(found, at),
+            sure=None if promised is None else promised.sure(probability, flagged=flagged),
         )
+
+    def _judged(self, found: NetworkOutput, at: int) -> Familiarity | None:
+        if self._familiar is None or found.embedding is None:
+            return None
+        return self._familiar.judge(found.embedding[at])
 
 
 def _own(maps: NDArray[np.float32], at: int) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from core.model._card import OperatingPoint
+from core.model._familiarity import Familiarity
 from core.model._prediction import Prediction
 from core.model._statistics import shift_prior
 from core.scan import hardly_a_scan
@@ -50,6 +51,48 @@ def no_scan() -> str:
     return _("Hardly a breast ultrasound image")
 
 
+def unknown_scan() -> str:
+    """Say that a picture is not like the scans a model learned from."""
+    return _("Not a scan this model knows")
+
+
+def unknown_means(reason: str) -> str:
+    """Say why a picture is refused, and what an answer to it is worth.
+
+    Parameters
+    ----------
+    reason
+        ``Familiarity.reason``; what another version stored is told in general.
+    """
+    why = {
+        "unlike": _("It is unlike every scan the model learned from."),
+        "no_scan": _("It is more like a photograph, a document or noise than like such a scan."),
+    }.get(reason, _("It is not like the scans the model learned from."))
+    return why + " " + _("What the model says of such a picture was never tested.")
+
+
+def unlike_any(familiarity: Familiarity | None) -> str:
+    """Say how far a model checks whether a picture is a scan at all."""
+    if familiarity is None:
+        return _("It answers to any picture: whether this is a breast ultrasound is not checked.")
+    if familiarity.known:
+        return _("The picture looks like the scans it knows; that does not prove it is one.")
+    return _("The picture does not look like the scans it knows.")
+
+
+def not_sure() -> str:
+    """Return the answer of a model that cannot decide."""
+    return _("Not sure")
+
+
+def not_sure_means(positive: str, *, flagged: bool) -> str:
+    """Say what "not sure" means, and what the operating point alone says."""
+    return _(
+        "The model cannot tell {label} from the rest here with the certainty it promises. Decide "
+        "without it. Its threshold alone says: {answer}."
+    ).format(label=class_name(positive), answer=flag_words(positive, flagged=flagged))
+
+
 def no_interval() -> str:
     """Say why an image that fails a quality check gets no interval."""
     return _("No interval is given: no validation scan was like this.")
@@ -65,6 +108,10 @@ def answer_title(prediction: Prediction, failed: Collection[str] = ()) -> str:
     """
     if hardly_a_scan(failed):
         return no_scan()
+    if prediction.refused:
+        return unknown_scan()
+    if prediction.sure is False:
+        return not_sure()
     return flag_words(prediction.positive, flagged=prediction.flagged)
 
 
@@ -142,11 +189,11 @@ def restated(
     """Return what an answer means where ``prevalence`` (0..1, both excluded) are positive.
 
     None where that cannot be said: the answer is no probability, the prevalence it holds for is
-    not known, or the image fails a quality check (``failed``), so that no validation scan was
-    like it.
+    not known, or the image fails a quality check (``failed``) or is no scan the model knows, so
+    that no validation scan was like it.
     """
     study = prediction.prevalence
-    if study is None or not prediction.calibrated or failed:
+    if study is None or not prediction.calibrated or failed or prediction.refused:
         return None
     interval = prediction.interval
     bounds = None if interval is None else (interval.low, interval.high)
@@ -172,7 +219,8 @@ def evidence(
     """Say what stands behind a probability: interval, n, prevalence, and what it means elsewhere.
 
     Lines for the person who reads it; ``**`` encloses what matters most. Where the image fails a
-    quality check, how often such scores were right is not known, and the line says so.
+    quality check or is no scan the model knows, how often such scores were right is not known, and
+    the line says so.
 
     Parameters
     ----------
@@ -182,7 +230,7 @@ def evidence(
         Share of positives at the site, 0..1, as its administrators set it; None where none was
         set: then an example of rarer disease stands in its place.
     """
-    if failed:
+    if failed or prediction.refused:
         return [no_interval()]
     lines = []
     if not prediction.calibrated:

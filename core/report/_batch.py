@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import ReportError
 from core.lesion import Lesion, safe_cell
-from core.model import Prediction, Restated, restated
+from core.model import Familiarity, Prediction, Restated, restated
 from core.scan import Outcome, Scan, check_quality, failed_checks, findings, thumbnail
 from core.text import _
 
@@ -28,6 +28,8 @@ class BatchState(StrEnum):
     READ = "read"
     #: A quality check failed and nobody gave a reason to read it all the same.
     QUALITY_FAILED = "quality_failed"
+    #: It is no scan the model knows, and nobody gave a reason to look at its answer.
+    NOT_KNOWN = "not_known"
     #: It is a scan, but the model gave no answer.
     NOT_READ = "not_read"
     #: It could not be decoded.
@@ -42,7 +44,7 @@ class BatchRow:
     ----------
     state, reason
         What became of it, and the one line that says why it was not read (or why it was read
-        although a quality check failed).
+        although a quality check failed, or although it is no scan the model knows).
     case_number, image_digest, frame, frames, synthetic
         Of the scan; empty where it was not decoded. Frames count from 1.
     answer, positive, probability, calibrated, low, high, n, prevalence, flagged
@@ -55,6 +57,12 @@ class BatchRow:
     quality, failed, quality_failed
         Worst outcome of the quality checks; those that failed, as they are stored and in words
         with their figures. Where one did, the answer has no interval.
+    known, unknown
+        Whether it is a scan the model knows, and if not why (``Familiarity.reason``); None and
+        empty where its bundle cannot say. Where it is not, the answer has no interval.
+    sure
+        Whether the answer is the only one possible at the coverage the model promises; None where
+        it promises none, or there is no answer.
     longest, perpendicular, unit
         Of the largest AI outline, which nobody has confirmed; ``unit`` is mm or px.
     thumbnail
@@ -86,6 +94,9 @@ class BatchRow:
     quality: str = ""
     failed: tuple[str, ...] = ()
     quality_failed: tuple[str, ...] = ()
+    known: bool | None = None
+    unknown: str = ""
+    sure: bool | None = None
     longest: float | None = None
     perpendicular: float | None = None
     unit: str = ""
@@ -106,6 +117,7 @@ class BatchRow:
         quality: Mapping[str, Any] | None = None,
         lesions: Sequence[Lesion] = (),
         site_prevalence: float | None = None,
+        familiarity: Familiarity | None = None,
     ) -> BatchRow:
         """Return the row of a scan.
 
@@ -122,6 +134,8 @@ class BatchRow:
             The AI's outlines, largest first; never heat regions.
         site_prevalence
             The site's own share of positives, 0..1, as its administrators set it.
+        familiarity
+            Why the answer was held back, where it was; else that of ``prediction`` counts.
 
         Raises
         ------
@@ -138,10 +152,16 @@ class BatchRow:
         worst = max(found, key=("", "pass", "warn", "fail").index, default="")
         state = BatchState.READ
         if prediction is None:
+            held_back = familiarity is not None and not familiarity.known
             state = BatchState.QUALITY_FAILED if worst == "fail" else BatchState.NOT_READ
+            state = BatchState.NOT_KNOWN if held_back else state
+        else:
+            familiarity = prediction.familiarity
         values: dict[str, Any] = {} if prediction is None else _answer(prediction)
         failed = failed_checks(quality)
-        if failed:
+        if familiarity is not None:
+            values |= {"known": familiarity.known, "unknown": familiarity.reason}
+        if failed or (prediction is not None and prediction.refused):
             # No validation scan was like this, so how often such scores were right is unknown.
             values |= {"low": None, "high": None, "n": None}
         if prediction is not None and site_prevalence is not None:
@@ -181,6 +201,7 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
         "n": None if interval is None else interval.n,
         "prevalence": prediction.prevalence,
         "flagged": prediction.flagged,
+        "sure": prediction.sure,
         "operating_point": prediction.operating_point.name,
         "threshold": prediction.operating_point.threshold,
         "task": prediction.task,
@@ -190,9 +211,11 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
 
 
 def counts(rows: Sequence[BatchRow]) -> dict[str, int]:
-    """Return how many there are of each state, of flagged ones, and in all."""
+    """Return how many there are of each state, of flagged and of unsure ones, and in all."""
     states = {state.value: sum(row.state is state for row in rows) for state in BatchState}
-    return {"all": len(rows), "flagged": sum(bool(row.flagged) for row in rows), **states}
+    flagged = sum(bool(row.flagged) for row in rows)
+    unsure = sum(row.sure is False and row.known is not False for row in rows)
+    return {"all": len(rows), "flagged": flagged, "unsure": unsure, **states}
 
 
 def batch_csv(rows: Sequence[BatchRow], files: Sequence[str] | None = None) -> str:
@@ -237,6 +260,8 @@ def _columns(row: BatchRow) -> dict[str, Any]:
         "reason": row.reason,
         "answer": row.answer,
         "flagged": None if row.flagged is None else int(row.flagged),
+        "sure": None if row.sure is None else int(row.sure),
+        "known_scan": None if row.known is None else int(row.known),
         "probability_of": row.positive,
         "probability": row.probability,
         "calibrated": None if row.calibrated is None else int(row.calibrated),

@@ -12,8 +12,11 @@ from core.model import (
     evidence,
     flags_from,
     not_excluded,
+    not_sure_means,
     number_title,
     point_figures,
+    unknown_means,
+    unlike_any,
 )
 from core.report._doctor import case_section, doctor_section, words_section
 from core.report._document import (
@@ -126,12 +129,19 @@ def _ai(given: ReportInput) -> Section:
     failed = failed_checks(given.checked)
     shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
     lines = [strong(untested_words(failed))] if failed else []
+    if prediction.refused and prediction.familiarity is not None:
+        lines.append(strong(unknown_means(prediction.familiarity.reason)))
+    elif prediction.sure is False:
+        words = not_sure_means(prediction.positive, flagged=prediction.flagged)
+        lines.append(strong(words))
     lines.append(
         marked(_("{title}: **{value}**").format(title=number_title(prediction), value=shown))
     )
     lines += [marked(line) for line in evidence(prediction, failed, given.site_prevalence)]
     lines.append(plain(_classes(prediction)))
     lines.append(plain(_operating_point(prediction, threshold)))
+    if prediction.familiarity is not None and not prediction.refused:
+        lines.append(plain(unlike_any(prediction.familiarity)))
     return Section(
         name="ai",
         heading=_("AI result, second reading"),
@@ -179,6 +189,8 @@ def _overridden(given: ReportInput) -> Section:
         lines.append(plain(_("The AI’s outline was not used: the doctor drew another.")))
     for check in findings(given.quality, Outcome.FAIL):
         lines.append(plain(_("Read although a quality check failed: {check}.").format(check=check)))
+    if prediction is not None and prediction.refused:
+        lines.append(plain(_("Read although it is not a scan this model knows.")))
     if given.override_reason:
         lines.append(plain(_("Reason given: {reason}").format(reason=given.override_reason)))
     lines += [

@@ -29,7 +29,11 @@ from core.model import (
     no_interval,
     no_scan,
     not_excluded,
+    not_sure,
+    not_sure_means,
     prevalence_words,
+    unknown_means,
+    unknown_scan,
 )
 from core.report import _fonts
 from core.report._batch import BatchRow, BatchState, counts
@@ -107,7 +111,12 @@ def _facts(rows: Sequence[BatchRow]) -> list[tuple[str, str]]:
     return [
         (_("In all"), str(found["all"])),
         (_("Flagged"), str(found["flagged"])),
-        *((state_words(state), str(found[state.value])) for state in BatchState),
+        *([(_("Not sure"), str(found["unsure"]))] if any(r.sure is not None for r in rows) else []),
+        *(
+            (state_words(state), str(found[state.value]))
+            for state in BatchState
+            if state is not BatchState.NOT_KNOWN or any(row.known is not None for row in rows)
+        ),
     ]
 
 
@@ -116,6 +125,7 @@ def state_words(state: BatchState) -> str:
     return {
         BatchState.READ: _("Read by the AI"),
         BatchState.QUALITY_FAILED: _("Not read: quality check failed"),
+        BatchState.NOT_KNOWN: unknown_scan(),
         BatchState.NOT_READ: _("Not read: no AI result"),
         BatchState.NOT_DECODED: _("Not decoded"),
     }[state]
@@ -152,28 +162,19 @@ def _line(number: int, row: BatchRow) -> _Line:
 def _answer(row: BatchRow) -> tuple[Words, ...]:
     if row.probability is None:
         lines = [strong(state_words(row.state))]
+        if row.state is BatchState.NOT_KNOWN:
+            lines.append(plain(unknown_means(row.unknown)))
         return (*lines, plain(row.reason)) if row.reason else tuple(lines)
     title = flag_words(row.positive, flagged=bool(row.flagged))
+    unsure = row.sure is False and row.known is not False
     shown = apart(row.probability, row.threshold or row.probability)[0]
     words = f" · {shown}"
     if row.calibrated is False:
         words += " " + _("(not calibrated)")
-    lines = [(*strong(title), *plain(words))]
-    if row.failed:
-        lines.insert(0, strong(untested_words(row.failed)))
-        if hardly_a_scan(row.failed):
-            lines.insert(0, strong(no_scan()))
-        lines.append(plain(no_interval()))
-    elif row.low is not None and row.high is not None:
-        lines.append(
-            plain(
-                _("95% interval {low}–{high}, n = {n}").format(
-                    low=percent(row.low), high=percent(row.high), n=row.n
-                )
-            )
-        )
-    else:
-        lines.append(plain(_("no interval")))
+    lines = [*_doubts(row), (*strong(not_sure() if unsure else title), *plain(words))]
+    if unsure:
+        lines.append(plain(not_sure_means(row.positive, flagged=bool(row.flagged))))
+    lines.append(plain(_interval(row)))
     if row.at_site is not None:
         lines.append(
             plain(
@@ -189,6 +190,28 @@ def _answer(row: BatchRow) -> tuple[Words, ...]:
     if row.reason:
         lines.append(plain(_("Reason given: {reason}").format(reason=row.reason)))
     return tuple(lines)
+
+
+def _doubts(row: BatchRow) -> list[Words]:
+    """Return what stands before an answer to a picture that should not have been read."""
+    lines = []
+    if row.known is False:
+        lines += [strong(unknown_scan()), strong(unknown_means(row.unknown))]
+    if hardly_a_scan(row.failed):
+        lines.append(strong(no_scan()))
+    if row.failed:
+        lines.append(strong(untested_words(row.failed)))
+    return lines
+
+
+def _interval(row: BatchRow) -> str:
+    if row.failed or row.known is False:
+        return no_interval()
+    if row.low is None or row.high is None:
+        return _("no interval")
+    return _("95% interval {low}–{high}, n = {n}").format(
+        low=percent(row.low), high=percent(row.high), n=row.n
+    )
 
 
 def _notes(rows: Sequence[BatchRow]) -> list[Words]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ MAX_REGIONS = 50
 MAX_POINTS = 5000
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Why a bundle does not know a picture; empty where it does.
+_UNKNOWN = ("", "unlike", "no_scan")
 # Problems that say the answer was wrong; one cannot accept the answer and name one of these.
 _AGAINST = ("missed_lesion", "false_alarm", "wrong_class", "wrong_outline")
 # Chunks a stored PNG may hold: pixels and how to show them. Text, EXIF, times and profiles can
@@ -120,12 +122,31 @@ def ai_result(result: AIResult) -> None:
         or not _DIGEST.fullmatch(result.image_digest)
         or not (result.task and result.version and result.bundle_digest)
         or not _is_plain([result.interval, result.controls, list(result.measurements)])
+        or not (result.familiarity is None or is_familiarity(result.familiarity))
+        or result.sure not in (None, True, False)
     ):
         raise InvalidFeedback(_("The AI result is incomplete. Read the scan again, then send."))
     if result.map_kind != "none" and result.controls is None:
         raise InvalidFeedback(
             _("The AI result does not say with which controls it was made. Read the scan again.")
         )
+
+
+def is_familiarity(value: Mapping[str, Any]) -> bool:
+    """Tell whether this is what a bundle says of how well it knows a picture."""
+    try:
+        numbers = [float(value["distance"]), float(value["limit"])]
+        whole = set(value) == {"known", "distance", "limit", "reason"}
+        reason = value["reason"] in _UNKNOWN
+    except (TypeError, ValueError, KeyError):
+        return False
+    return (
+        whole
+        and isinstance(value["known"], bool)
+        and reason
+        and value["known"] == (not value["reason"])
+        and all(map(math.isfinite, numbers))
+    )
 
 
 def _is_plain(value: object) -> bool:

@@ -38,6 +38,10 @@ def beside(form: Feedback) -> None:
     """Refuse a form with facts that cannot be stored, or one read in spite of its quality."""
     _facts(form.image)
     _reason(form.override_reason)
+    if form.ai is not None and form.ai.refused and not form.override_reason.strip():
+        raise InvalidFeedback(
+            _("This is no scan the model knows. Say why its answer was looked at all the same.")
+        )
     if form.quality is None:
         return
     if (
@@ -50,10 +54,17 @@ def beside(form: Feedback) -> None:
         )
 
 
-def override(image_digest: str, quality: Mapping[str, Any], reason: str) -> None:
+def override(
+    image_digest: str,
+    quality: Mapping[str, Any],
+    reason: str,
+    familiarity: Mapping[str, Any] | None = None,
+) -> None:
     """Refuse a reason that cannot be stored, or that is about nothing."""
     _reason(reason)
     _outcome(quality)
+    if familiarity is not None and not _check.is_familiarity(familiarity):
+        raise InvalidFeedback(_("The AI result is incomplete. Read the scan again, then send."))
     if not _DIGEST.fullmatch(image_digest):
         raise InvalidFeedback(_("The form is not bound to an image. Open the scan again."))
 

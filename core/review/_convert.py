@@ -123,6 +123,8 @@ def ai_result(
         measurements=tuple(plain(item) for item in measurements),
         explored_threshold=explored_threshold,
         site_prevalence=site_prevalence,
+        familiarity=None if prediction.familiarity is None else plain(prediction.familiarity),
+        sure=None if prediction.sure is None else bool(prediction.sure),
     )
 
 

@@ -106,6 +106,12 @@ class AIResult:
         exploration, which changed nothing of the answer.
     site_prevalence
         The site's own share of positives that stood beside the answer, 0..1; None where none did.
+    familiarity
+        ``known``, ``distance``, ``limit`` and ``reason`` of :class:`core.model.Familiarity`; None
+        where the bundle could not say.
+    sure
+        Whether the answer was the only one possible at the promised coverage; None where none was
+        promised.
     """
 
     task: str
@@ -128,9 +134,16 @@ class AIResult:
     measurements: tuple[Mapping[str, Any], ...] = ()
     explored_threshold: float | None = None
     site_prevalence: float | None = None
+    familiarity: Mapping[str, Any] | None = None
+    sure: bool | None = None
 
     def __post_init__(self) -> None:
         _check.ai_result(self)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the bundle said that this is no scan it knows."""
+        return self.familiarity is not None and self.familiarity.get("known") is False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -166,8 +179,8 @@ class Feedback:
         pseudonym takes back the one this person gave with this image before.
     quality, override_reason
         What the quality check of this image found (``outcome`` ``pass``, ``warn`` or ``fail`` of
-        each of ``checks``), and why a scan that failed it was read all the same: at most 500
-        characters, needed beside an AI result.
+        each of ``checks``), and why a scan that failed it, or that the model does not know, was
+        read all the same: at most 500 characters, needed beside an AI result.
     measures
         What the doctor measured by hand, at most 20: each with ``kind`` (``distance`` or
         ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value``, ``unit`` (``mm``,

@@ -1,4 +1,4 @@
-"""Why an image that failed its quality check was read all the same: kept before it is read."""
+"""Why an image that failed its quality check, or is not known, was read: kept before it is."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from core.text import _
 from core.trust import Permission, Person, remember, require
 
 if TYPE_CHECKING:
+    from core.model import Familiarity
     from core.store import Store
 
 
 def record_override(
-    store: Store, person: Person, image_digest: str, quality: Mapping[str, Any], reason: str
+    store: Store,
+    person: Person,
+    image_digest: str,
+    quality: Mapping[str, Any],
+    reason: str,
+    familiarity: Familiarity | None = None,
 ) -> None:
-    """Keep why ``person`` has an image read that fails its quality check.
+    """Keep why ``person`` has an image read that fails its quality check, or that is not known.
 
     The image is named by its digest and need not be stored: a reading that is never sent leaves
     its reason all the same.
@@ -37,6 +43,8 @@ def record_override(
         ``QualityReport.to_dict()`` of it.
     reason
         1 to 500 characters.
+    familiarity
+        Why the model's answer was held back; None where it has not read the image yet.
 
     Raises
     ------
@@ -50,7 +58,8 @@ def record_override(
     require(person, Permission.READ_SCANS)
     if not reason.strip():
         raise InvalidFeedback(_("Give a reason for reading an image that fails."))
-    _check_beside.override(image_digest, quality, reason)
+    judged = None if familiarity is None else plain(familiarity)
+    _check_beside.override(image_digest, quality, reason, judged)
     with store.writing() as connection:
         remember(connection, person)
         connection.execute(
@@ -59,6 +68,7 @@ def record_override(
                 person_id=person.id,
                 reason=reason,
                 quality=plain(dict(quality)),
+                familiarity=judged,
                 at=datetime.now(UTC),
             )
         )

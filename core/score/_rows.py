@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import LesionError, QualityFailed
 from core.lesion import LesionControls, LesionResult, Measurements, find_lesions, safe_cell
-from core.model import BatchRead, Bundle, Prediction
+from core.model import (
+    BatchRead,
+    Bundle,
+    Familiarity,
+    Prediction,
+    unknown_means,
+    unknown_scan,
+)
 from core.scan import Outcome, QualityReport, Scan, findings
 from core.text import _
 
@@ -40,6 +47,7 @@ def columns(bundle: Bundle) -> tuple[str, ...]:
         "probability",
         "calibrated",
         "flagged",
+        "sure",
         "operating_point",
         "threshold",
         "interval_low",
@@ -49,6 +57,9 @@ def columns(bundle: Bundle) -> tuple[str, ...]:
         "prevalence",
         "quality",
         "quality_problems",
+        "known_scan",
+        "distance",
+        "distance_limit",
         "override_reason",
         "outline",
         "lesions",
@@ -119,7 +130,8 @@ def make_row(turn: Turn, read: BatchRead, controls: LesionControls, reason: str 
     controls
         How the lesion map is shaped and measured.
     reason
-        Why scans that fail the quality check were read; empty where they were not.
+        Why scans that fail the quality check, or that the model does not know, were read; empty
+        where they were not.
     """
     frame = None if turn.frame is None else turn.frame + 1
     row: Row = {"file": turn.name, "frame": frame, "frames": turn.frames, "status": "read"}
@@ -132,8 +144,12 @@ def make_row(turn: Turn, read: BatchRead, controls: LesionControls, reason: str 
     if read.prediction.image_digest != row["image_digest"]:
         problem = _("The answer was for another scan and was discarded. Read again.")
         return row | {"status": "problem", "problem": problem}
+    row |= _familiarity(read.prediction.familiarity)
+    if read.prediction.refused and not reason:
+        # Nothing of an answer that was held back: a number in a table is a number in use.
+        return row | {"status": "not read", "problem": _not_known(read.prediction.familiarity)}
     row |= _answer(read.prediction)
-    if row["quality"] == Outcome.FAIL:
+    if row["quality"] == Outcome.FAIL or read.prediction.refused:
         row["override_reason"] = reason
         # No validation scan was like this, so how often such scores were right is not known.
         row |= dict.fromkeys(("interval_low", "interval_high", "interval_n", "interval_positives"))
@@ -147,6 +163,27 @@ def make_row(turn: Turn, read: BatchRead, controls: LesionControls, reason: str 
     return row
 
 
+def _familiarity(found: Familiarity | None) -> Row:
+    if found is None:
+        return {}
+    return {
+        "known_scan": _yes(found.known),
+        "distance": found.distance,
+        "distance_limit": found.limit,
+    }
+
+
+def _not_known(found: Familiarity | None) -> str:
+    why = unknown_means("" if found is None else found.reason)
+    return " ".join(
+        [
+            unknown_scan() + ".",
+            why,
+            _("Say with --read-failing why its answer is to be seen all the same."),
+        ]
+    )
+
+
 def written(row: Mapping[str, Any], names: tuple[str, ...]) -> list[Any]:
     """Return a row's cells in the order of the columns, safe for a spreadsheet."""
     return [_cell(row.get(name)) for name in names]
@@ -158,6 +195,7 @@ def _answer(prediction: Prediction) -> Row:
         "answer": prediction.answer,
         "probability": prediction.probability,
         "flagged": _yes(prediction.flagged),
+        "sure": None if prediction.sure is None else _yes(prediction.sure),
     }
     row |= {f"probability_{label}": share for label, share in prediction.probabilities.items()}
     if interval is not None:

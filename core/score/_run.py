@@ -24,7 +24,7 @@ from core.settings import Settings
 from core.text import _
 
 #: Goes up when the meaning of a column changes.
-_FORMAT = 2
+_FORMAT = 3
 #: Characters of the reason to read what fails the quality check.
 LONGEST_REASON = 500
 
@@ -44,8 +44,9 @@ class Options:
     resume, overwrite
         What to do with a table that is there already: go on behind it, or replace it.
     read_failing
-        Why scans that fail the quality check are read all the same: one line of at most 500
-        characters, which stands in their rows. Empty: they are not read.
+        Why scans that fail the quality check are read all the same, and answers to scans the model
+        does not know are given: one line of at most 500 characters, which stands in their rows.
+        Empty: they are not.
 
     Raises
     ------
@@ -98,8 +99,9 @@ class Progress:
         Files found, and those whose rows are complete, earlier ones included.
     files_before
         Those an earlier run had completed.
-    read, not_read, problems
-        Rows of this run: with an answer, held back by the quality check, and with what is wrong.
+    read, not_read, not_known, problems
+        Rows of this run: with an answer, held back by the quality check, held back as no scan the
+        model knows, and with what is wrong.
     """
 
     files: int = 0
@@ -107,13 +109,14 @@ class Progress:
     files_before: int = 0
     read: int = 0
     not_read: int = 0
+    not_known: int = 0
     problems: int = 0
     began: float = field(default_factory=time.monotonic)
 
     @property
     def rows(self) -> int:
         """Rows of this run."""
-        return self.read + self.not_read + self.problems
+        return self.read + self.not_read + self.not_known + self.problems
 
     @property
     def per_second(self) -> float:
@@ -134,8 +137,9 @@ class Progress:
 class Summary:
     """What a run did; rows of all kinds are this run's, ``files_before`` an earlier one's.
 
-    ``not_read`` counts rows held back by the quality check, ``flagged`` those at or above the
-    threshold of the approved operating point.
+    ``not_read`` counts rows held back by the quality check, ``not_known`` those held back as no
+    scan the model knows, ``flagged`` those at or above the threshold of the approved operating
+    point, ``unsure`` those of them all whose answer is not sure.
     """
 
     files: int
@@ -150,6 +154,8 @@ class Summary:
     version: str
     bundle_digest: str
     run: str
+    not_known: int = 0
+    unsure: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -206,7 +212,7 @@ def score(
         left = [file for file in found if not done.take(file[0])]
         shown.files_done = shown.files_before = len(found) - len(left)
         turns: deque[Turn] = deque()
-        flagged = 0
+        flagged = unsure = 0
         opening = sources(left, chosen.frames, chosen.read_failing, settings, done.frames, turns)
         with (
             closing(opening),
@@ -219,10 +225,14 @@ def score(
                 row = make_row(turn, read, chosen.controls, chosen.read_failing)
                 table.add(written({**fixed, **row}, names))
                 shown.read += row["status"] == "read"
-                shown.not_read += row["status"] == "not read"
+                held_back = row["status"] == "not read"
+                unknown = held_back and row.get("known_scan") == "no"
+                shown.not_known += unknown
+                shown.not_read += held_back and not unknown
                 shown.problems += row["status"] == "problem"
                 shown.files_done += turn.last
                 flagged += row.get("flagged") == "yes"
+                unsure += row.get("sure") == "no"
     seconds = time.monotonic() - shown.began
     return Summary(
         files=shown.files,
@@ -237,6 +247,8 @@ def score(
         version=predictor.card.version,
         bundle_digest=predictor.bundle.digest,
         run=run,
+        not_known=shown.not_known,
+        unsure=unsure,
     )
 
 

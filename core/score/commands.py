@@ -66,7 +66,10 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
         type=_reason,
         default=None,
         metavar="REASON",
-        help=_("read scans that fail the quality check too, and say in their rows why"),
+        help=_(
+            "read scans that fail the quality check or that the model does not know too, and say "
+            "in their rows why"
+        ),
     )
     parser.add_argument("--json", action="store_true", help=_("print a summary as JSON"))
 
@@ -189,6 +192,8 @@ def progress_line(progress: Progress) -> str:
     ]
     if progress.not_read:
         parts.append(_("{n} not read for their quality").format(n=progress.not_read))
+    if progress.not_known:
+        parts.append(_("{n} no scan the model knows").format(n=progress.not_known))
     if progress.problems:
         parts.append(_("{n} with a problem").format(n=progress.problems))
     left = progress.seconds_left
@@ -215,6 +220,15 @@ def _summary(summary: Summary) -> str:
                 "reason with --read-failing."
             ).format(n=summary.not_read)
         )
+    if summary.not_known:
+        lines.append(
+            _(
+                "{n} rows are no scan the model knows and have no answer: give a reason with "
+                "--read-failing to have one."
+            ).format(n=summary.not_known)
+        )
+    if summary.unsure:
+        lines.append(_("{n} answers are not sure.").format(n=summary.unsure))
     lines.append(
         _("{flagged} flagged, {problems} with a problem; model {task} {version}.").format(
             flagged=summary.flagged,

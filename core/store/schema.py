@@ -146,6 +146,9 @@ reads = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # The site's own prevalence that stood beside the answer; empty where none was set.
     Column("site_prevalence", Double),
+    # Empty for what was stored before a bundle could say so, or by one that cannot.
+    Column("familiarity", JSON(none_as_null=True)),
+    Column("sure", Boolean),
 )
 
 #: What a clinician decided about a scan. Without ``read_id`` no model had answered.
@@ -210,8 +213,8 @@ label_entries = Table(
     ),
 )
 
-#: Why somebody let a model read an image that failed its quality check; the image itself need not
-#: be stored, for nothing is until feedback is sent.
+#: Why somebody let a model read an image that failed its quality check, or looked at its answer to
+#: one it does not know; the image itself need not be stored, for nothing is until feedback is sent.
 overrides = Table(
     "overrides",
     metadata,
@@ -221,6 +224,7 @@ overrides = Table(
     Column("reason", Text, nullable=False),
     Column("quality", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("familiarity", JSON(none_as_null=True)),
 )
 
 #: How common the positives of a task are where the site works, as its administrators said; the

@@ -12,10 +12,13 @@ from core.model import (
     evidence,
     flags_from,
     not_excluded,
+    not_sure_means,
     number_title,
     point_figures,
     prevalence_words,
     restated,
+    unknown_means,
+    unlike_any,
 )
 from core.scan import QualityReport, Scan, hardly_a_scan, untested_words
 from core.text import _
@@ -40,7 +43,8 @@ def show_answer(
     scan
         The scan itself: its case number stands on the answer, so that nothing can be mixed up.
     quality, reason
-        Checks of the scan, and why it was read although one failed: both come before the number.
+        Checks of the scan, and why it was read although one failed, or although it is no scan the
+        model knows: all come before the number.
     site
         What is known of the prevalence at this site.
     """
@@ -48,14 +52,23 @@ def show_answer(
     with st.container(border=True, gap="small", key="answer"):
         failed = [check.name for check in quality.failed]
         icon = ":material/flag:" if prediction.flagged else ":material/outlined_flag:"
-        if hardly_a_scan(failed):
+        unsure = prediction.sure is False
+        if hardly_a_scan(failed) or prediction.refused or unsure:
             icon = ":material/help:"
         named_case(scan, _("AI result · case {case}").format(case=scan.case_number))
         st.subheader(f"{icon} {answer_title(prediction, failed)}", anchor=False)
         if failed:
             st.warning(untested_words(failed), icon=":material/help:")
+        if prediction.refused and prediction.familiarity is not None:
+            st.warning(unknown_means(prediction.familiarity.reason), icon=":material/help:")
+        if failed or prediction.refused:
             # As plain text: a person typed it.
             st.text(_("Reason given: {reason}").format(reason=reason or "–"))
+        if unsure and not prediction.refused:
+            st.warning(
+                not_sure_means(prediction.positive, flagged=prediction.flagged),
+                icon=":material/balance:",
+            )
         shown, threshold = apart(prediction.probability, prediction.operating_point.threshold)
         share = None if site is None else site.share
         _numbers(prediction, shown, failed, share)
@@ -78,7 +91,7 @@ def show_answer(
                 sentence=words, task=prediction.task, version=prediction.version
             )
             + " "
-            + _("It answers to any picture: whether this is a breast ultrasound is not checked.")
+            + unlike_any(prediction.familiarity)
         )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.lesion import Lesion, LesionResult, lesion_from_mask, mask_from_polygon
-from core.model import Prediction
+from core.model import Prediction, unknown_scan
 from core.report import Outline, ReportInput
 from core.text import _
 from core.trust import Person
@@ -75,7 +75,7 @@ def report_input(entry: Entry, item: OpenScan, person: Person) -> ReportInput:
         author=person.name,
         role=role_name(person.role),
         prediction=prediction,
-        no_prediction=item.problem or "",
+        no_prediction=item.problem or ("" if item.withheld is None else unknown_scan() + "."),
         site_prevalence=item.site_prevalence,
         intended_use=intended_use,
         limits=limits,

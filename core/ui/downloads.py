@@ -31,7 +31,8 @@ def provenance(
 ) -> dict[str, Any]:
     """Return what makes a result again: case, digests, model, operating point.
 
-    Of an image that fails a quality check no interval is given, as beside the answer.
+    Of an image that fails a quality check, or is no scan the model knows, no interval is given, as
+    beside the answer.
     """
     failed = [] if quality is None else [check.name.value for check in quality.failed]
     return {
@@ -48,7 +49,7 @@ def provenance(
         "probability": prediction.probability,
         "calibrated": prediction.calibrated,
         "interval_95": None
-        if prediction.interval is None or failed
+        if prediction.interval is None or failed or prediction.refused
         else {
             "low": prediction.interval.low,
             "high": prediction.interval.high,
@@ -56,6 +57,8 @@ def provenance(
             "positives": prediction.interval.positives,
         },
         "prevalence": prediction.prevalence,
+        "known_scan": None if prediction.familiarity is None else prediction.familiarity.known,
+        "sure": prediction.sure,
         "synthetic": scan.synthetic,
         "frame": scan.frame + 1,
         "frames": scan.frames,

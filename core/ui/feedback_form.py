@@ -84,7 +84,11 @@ def feedback_form(entry: Entry, person: Person) -> None:
         else:
             waiting = _("The AI result is not there yet; what you send now is your own read.")
             without = _("There is no AI result on this scan; your own read is the entry.")
-            st.caption(waiting if item.is_unread else without)
+            back = _("The AI result is kept back; what you send now is your own read.")
+            if item.withheld is not None:
+                st.caption(back)
+            else:
+                st.caption(waiting if item.is_unread else without)
         _choice(item, "label", _("Your own label"), list(labels), class_name)
         _choice(item, "origin", _("What your label rests on"), list(Origin), origin_name)
         _choice(item, "confidence", _("How sure you are"), [1, 2, 3, 4, 5], confidence_choice)

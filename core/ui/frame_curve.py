@@ -7,7 +7,7 @@ import statistics
 import plotly.graph_objects as go
 
 from core.jobs import JobStatus
-from core.model import FrameCurve, FramePoint
+from core.model import FrameCurve, FramePoint, unknown_scan
 from core.scan import check_name
 from core.text import _, ngettext
 from core.ui.wording import class_name, percent
@@ -47,7 +47,7 @@ def describe(curve: FrameCurve) -> str:
     """Describe the frames that were read, without a verdict on all of them."""
     found = curve.probabilities
     if not found or curve.median is None:
-        if not curve.held_back:
+        if not curve.held_back and not curve.unknown:
             return _("No frame could be read.")
         return " · ".join(_without_value(curve)) + "."
     parts = [
@@ -79,6 +79,13 @@ def _without_value(curve: FrameCurve) -> list[str]:
             curve.held_back,
         )
         parts.append(text.format(n=curve.held_back))
+    if curve.unknown:
+        text = ngettext(
+            "{n} frame is no scan the model knows and has no value",
+            "{n} frames are no scans the model knows and have no value",
+            curve.unknown,
+        )
+        parts.append(text.format(n=curve.unknown))
     if curve.failed:
         text = ngettext("{n} frame could not be read", "{n} frames could not be read", curve.failed)
         parts.append(text.format(n=curve.failed))
@@ -134,7 +141,19 @@ def curve_figure(curve: FrameCurve, shown: int) -> go.Figure:
             name=_("not read: fails the quality check"),
             hovertemplate=_("frame %{customdata[1]}: %{customdata[2]}") + "<extra></extra>",
         )
-    failed = [p for p in curve.points if p.error is not None and not p.held_back]
+    unknown = [point for point in curve.points if point.unknown]
+    if unknown:
+        figure.add_scatter(
+            x=[place(point) for point in unknown],
+            y=[0.0] * len(unknown),
+            customdata=[[point.index, point.index + 1] for point in unknown],
+            mode="markers",
+            marker={"symbol": "square-open", "size": 8, "color": "#888"},
+            name=unknown_scan(),
+            hovertemplate=_("frame %{customdata[1]}: not a scan this model knows")
+            + "<extra></extra>",
+        )
+    failed = [p for p in curve.points if p.error is not None and not (p.held_back or p.unknown)]
     if failed:
         figure.add_scatter(
             x=[place(point) for point in failed],
@@ -184,10 +203,14 @@ def frame_name(point: FramePoint) -> str:
         parts.append(_("{seconds} s").format(seconds=f"{point.seconds:.2f}"))
     if point.held_back:
         parts.append(_not_read(point))
+    elif point.unknown:
+        parts.append(unknown_scan())
     elif point.probability is None:
         parts.append(_("could not be read"))
     else:
         parts.append(percent(point.probability))
         if point.flagged:
             parts.append(_("flagged"))
+        if point.sure is False:
+            parts.append(_("not sure"))
     return " · ".join(parts)

@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.model import Prediction
 from core.scan import list_samples, open_sample, readable_formats
 from core.text import _, ngettext
 from core.ui import service
@@ -166,12 +167,20 @@ def state_of(item: OpenScan) -> str:
     """Return where a scan on the list stands, in a word or two."""
     if item.receipt is not None:
         return _("sent")
+    if item.prediction is not None:
+        return _answered(item, item.prediction)
     if item.problem is not None:
         return _("no AI result")
     if not item.qualifies:
         return _("check quality")
-    if item.prediction is None:
-        return _("waiting")
+    return _("waiting") if item.withheld is None else _("not a scan it knows")
+
+
+def _answered(item: OpenScan, prediction: Prediction) -> str:
+    if prediction.refused:
+        return _("read though not known")
     if item.reason:
         return _("read despite quality")
-    return _("flagged") if item.prediction.flagged else _("read")
+    if prediction.sure is False:
+        return _("not sure")
+    return _("flagged") if prediction.flagged else _("read")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.lesion import LesionResult
-from core.model import Restated, prevalence_words, restated
+from core.model import Restated, prevalence_words, restated, unknown_scan
 from core.report import BatchRow
 from core.text import _
 from core.trust import Person
@@ -16,7 +16,7 @@ from core.ui.reading_list import ReadingList
 from core.ui.report_panel import batch_downloads
 from core.ui.shaping import outline_of
 from core.ui.site import site_of
-from core.ui.wording import class_name, percent, role_name
+from core.ui.wording import answer_title, class_name, percent, role_name
 
 
 def list_summary(reading: ReadingList, person: Person) -> None:
@@ -37,10 +37,7 @@ def list_summary(reading: ReadingList, person: Person) -> None:
                 {
                     _("Case"): [item.scan.case_number for item in items],
                     _("State"): [state_of(item) for item in items],
-                    _("AI result"): [
-                        class_name(item.prediction.answer) if item.prediction else "–"
-                        for item in items
-                    ],
+                    _("AI result"): [_answer(item) for item in items],
                     _("Probability of {label}").format(label=_looked_for(items)): [
                         percent(item.prediction.probability) if item.prediction else "–"
                         for item in items
@@ -86,10 +83,18 @@ def _looked_for(items: list[OpenScan]) -> str:
     return class_name(next((prediction.positive for prediction in answered), "malignant"))
 
 
+def _answer(item: OpenScan) -> str:
+    if item.prediction is None:
+        return unknown_scan() if item.withheld is not None else "–"
+    if item.prediction.refused or item.prediction.sure is False:
+        return answer_title(item.prediction)
+    return class_name(item.prediction.answer)
+
+
 def _interval(item: OpenScan) -> str:
     interval = None if item.prediction is None else item.prediction.interval
-    # As beside the answer: no validation scan was like one that fails a check.
-    if interval is None or item.quality.failed:
+    # As beside the answer: no validation scan was like one that fails a check or is not known.
+    if interval is None or item.quality.failed or (item.prediction and item.prediction.refused):
         return "–"
     return f"{percent(interval.low)}–{percent(interval.high)} (n = {interval.n})"
 
@@ -104,6 +109,7 @@ def row_of(item: OpenScan, reading: ReadingList) -> BatchRow:
         item.prediction,
         reason=item.problem or item.reason,
         quality=item.quality.to_dict(),
+        familiarity=None if item.withheld is None else item.withheld.familiarity,
         lesions=outline.lesions if isinstance(outline, LesionResult) else (),
         site_prevalence=None if item.prediction is None else site_of(item.prediction.task).share,
     )

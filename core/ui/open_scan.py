@@ -16,6 +16,8 @@ from core.scan import Loop, Outcome, QualityReport, Scan, Window, check_quality
 
 #: Frames without any work on them that an entry keeps, so that going back is quick.
 _KEPT_FRAMES = 24
+#: Characters of a reason that is stored with the case.
+_LONGEST_REASON = 500
 #: Longest side in pixels of a heatmap as it is sent: it is far coarser than the image under it.
 DRAWN_HEAT = 1024
 
@@ -35,6 +37,9 @@ class OpenScan:
         Why somebody wants it read although a check failed; empty as long as nobody said.
     prediction, problem
         The model's answer, or the one line that says why there is none.
+    withheld
+        The answer to a picture that is no scan the model knows, until somebody says why it is to
+        be looked at all the same: nothing of it is shown before.
     controls, history
         The lesion controls in force, and those before them, latest last.
     regions
@@ -77,6 +82,7 @@ class OpenScan:
     reason: str = ""
     prediction: Prediction | None = None
     problem: str | None = None
+    withheld: Prediction | None = None
     controls: LesionControls = field(default_factory=LesionControls)
     history: list[LesionControls] = field(default_factory=list)
     regions: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
@@ -123,7 +129,20 @@ class OpenScan:
     @property
     def is_unread(self) -> bool:
         """Whether it waits for the model."""
-        return self.qualifies and self.prediction is None and self.problem is None
+        answers = (self.prediction, self.problem, self.withheld)
+        return self.qualifies and all(answer is None for answer in answers)
+
+    def take(self, answer: Prediction) -> None:
+        """Keep the model's answer; one to a picture it does not know stays withheld."""
+        if answer.refused:
+            self.withheld = answer
+        else:
+            self.prediction = answer
+
+    def look_anyway(self, reason: str) -> None:
+        """Let the answer that was withheld be seen, for a reason that is kept."""
+        self.reason = _joined(self.reason, reason)
+        self.prediction, self.withheld = self.withheld, None
 
     @property
     def has_work(self) -> bool:
@@ -175,11 +194,21 @@ class OpenScan:
         held = int(self.scan.pixels.nbytes)
         if self.scan.depth is not None:
             held += int(self.scan.depth.values.nbytes)
-        if self.prediction is not None:
-            held += int(self.prediction.network_heat.nbytes)
-            lesion = self.prediction.network_lesion
+        answer = self.prediction or self.withheld
+        if answer is not None:
+            held += int(answer.network_heat.nbytes)
+            lesion = answer.network_lesion
             held += 0 if lesion is None else int(lesion.nbytes)
         return held
+
+
+def _joined(before: str, reason: str) -> str:
+    """Return both reasons, the later one whole, within what can be stored."""
+    if not before:
+        return reason
+    room = _LONGEST_REASON - len(reason) - 2
+    kept = before if len(before) <= room else before[: max(room - 1, 0)] + "…"
+    return f"{kept}; {reason}"[:_LONGEST_REASON]
 
 
 @dataclass(slots=True, eq=False)

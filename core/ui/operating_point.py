@@ -64,6 +64,8 @@ def explore(item: OpenScan, prediction: Prediction, person: Person) -> None:
         st.markdown(threshold_sentence(found, prediction.positive, study))
         _this_scan(item, prediction, threshold)
         _predictive_values(found, prediction.positive, study, site_of(prediction.task))
+        if prediction.refused:
+            st.caption(_("These figures are of scans the model knows; this is none of them."))
         if item.quality.failed:
             st.caption(_("These figures are of scans that pass the quality check; this one fails."))
         sends = Permission.SEND_FEEDBACK in permissions_of(person.role)

@@ -1,9 +1,10 @@
-"""The quality of a scan in words, and the reason to read one that fails anyway."""
+"""The quality of a scan in words, and the reason to go on with one that fails or is not known."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from core.model import Familiarity, unknown_means, unknown_scan
 from core.scan import Check, CheckName, Outcome, QualityReport, check_figure, check_name
 from core.text import _, ngettext
 
@@ -63,17 +64,50 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
     if not report.failed:
         return None
     names = ", ".join(check_name(check.name) for check in report.failed)
+    return _reason(
+        f"{_ICONS[Outcome.FAIL]} "
+        + _("**This image fails: {names}.** Correct it first if you can.").format(names=names),
+        _(
+            "What the model says of such an image was never tested. To read it anyway, give a "
+            "reason; it is stored with the case."
+        ),
+        _("Read it anyway"),
+        key,
+    )
+
+
+def ask_to_look(familiarity: Familiarity, *, key: str) -> str | None:
+    """Ask why an answer should be seen that is about no scan the model knows.
+
+    Parameters
+    ----------
+    familiarity
+        Why it is not known.
+    key
+        As of :func:`ask_reason`.
+
+    Returns
+    -------
+    str or None
+        The reason, 1 to 500 characters, in the run in which it was confirmed.
+    """
+    st.subheader(f":material/help: {unknown_scan()}", anchor=False)
+    return _reason(
+        unknown_means(familiarity.reason),
+        _(
+            "Its answer is kept back. Correct the image, or choose another one; to look anyway, "
+            "give a reason, which is stored with the case."
+        ),
+        _("Look anyway"),
+        key,
+    )
+
+
+def _reason(title: str, about: str, confirm: str, key: str) -> str | None:
+    """Ask for a reason to go on in spite of what ``title`` says."""
     with st.container(border=True, key=f"{key}-reason"):
-        st.markdown(
-            f"{_ICONS[Outcome.FAIL]} "
-            + _("**This image fails: {names}.** Correct it first if you can.").format(names=names)
-        )
-        st.caption(
-            _(
-                "What the model says of such an image was never tested. To read it anyway, give a "
-                "reason; it is stored with the case."
-            )
-        )
+        st.markdown(title)
+        st.caption(about)
         choices = {
             "no better": _("No better image can be had"),
             "can be seen": _("What matters can be seen"),
@@ -97,9 +131,7 @@ def ask_reason(report: QualityReport, *, key: str) -> str | None:
             on_change="ignore",
             persist_state="session",
         )
-        confirmed = st.button(
-            _("Read it anyway"), icon=":material/play_arrow:", key=f"{key}-confirm"
-        )
+        confirmed = st.button(confirm, icon=":material/play_arrow:", key=f"{key}-confirm")
     if not confirmed:
         return None
     words = " ".join((own or "").split())

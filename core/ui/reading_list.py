@@ -218,5 +218,5 @@ def read_all(items: Sequence[OpenScan], predictor: BatchReader) -> Iterator[Open
         elif answer.image_digest != item.digest:
             item.problem = _("The answer was for another scan and was discarded. Read again.")
         else:
-            item.prediction = answer
+            item.take(answer)
         yield item

@@ -27,7 +27,7 @@ from core.ui.layers import layer_controls
 from core.ui.loop_panel import loop_panel
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.operating_point import begin_anew, explore
-from core.ui.quality_panel import ask_reason, show_quality
+from core.ui.quality_panel import ask_reason, ask_to_look, show_quality
 from core.ui.reading_list import reading_list
 from core.ui.results import show_results
 from core.ui.scores import show_scores
@@ -214,14 +214,24 @@ def _about_model(prediction: Prediction) -> None:
 
 
 def _read_anyway(item: OpenScan, person: Person, reason: str) -> None:
-    """Keep the reason, and only then let the model read."""
+    """Keep the reason, and only then let the model read, or show what it withheld."""
+    withheld = item.withheld
+    familiarity = None if withheld is None else withheld.familiarity
     try:
-        record_override(service.store(), person, item.digest, item.quality.to_dict(), reason)
+        record_override(
+            service.store(), person, item.digest, item.quality.to_dict(), reason, familiarity
+        )
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
-        st.caption(_("The reason could not be kept, so the image was not read."))
+        if withheld is None:
+            st.caption(_("The reason could not be kept, so the image was not read."))
+        else:
+            st.caption(_("The reason could not be kept, so the answer stays back."))
         return
-    item.reason = reason
+    if withheld is None:
+        item.reason = reason
+    else:
+        item.look_anyway(reason)
     st.rerun()
 
 
@@ -250,6 +260,10 @@ def _answer(item: OpenScan, person: Person) -> None:
         st.caption(_("Case {case}").format(case=item.scan.case_number))
         if not item.qualifies:
             reason = ask_reason(item.quality, key=f"reason-{item.widget}")
+            if reason:
+                _read_anyway(item, person, reason)
+        elif item.withheld is not None and item.withheld.familiarity is not None:
+            reason = ask_to_look(item.withheld.familiarity, key=f"unknown-{item.widget}")
             if reason:
                 _read_anyway(item, person, reason)
         elif item.problem:

@@ -8,7 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from core.lesion import HandMeasure, measure_name, measure_text
-from core.model import no_interval, no_scan, not_excluded, prevalence_words, restate
+from core.model import (
+    no_interval,
+    no_scan,
+    not_excluded,
+    not_sure,
+    not_sure_means,
+    prevalence_words,
+    restate,
+    unknown_means,
+    unknown_scan,
+)
 from core.review import AIResult, CaseContext, FeedbackEntry, Revealed
 from core.scan import Outcome, correction_words, failed_checks, findings, hardly_a_scan
 from core.text import _
@@ -125,13 +135,18 @@ def _ai(result: AIResult, failed: Collection[str]) -> None:
     # Where the image fails a check the words are the page's, whatever the model said of it.
     st.markdown(
         _("**AI:** {answer} · {positive} {probability} · flags from {threshold}").format(
-            answer=no_scan() if hardly_a_scan(failed) else class_name(result.answer),
+            answer=_answer(result, failed),
             positive=class_name(result.positive),
             probability=percent(result.probability),
             threshold=percent(result.threshold),
         )
     )
-    if failed:
+    if result.refused:
+        st.caption(unknown_means(str((result.familiarity or {}).get("reason", ""))))
+    elif result.sure is False:
+        st.caption(not_sure_means(result.positive, flagged=result.flagged))
+    untested = bool(failed) or result.refused
+    if untested:
         st.caption(no_interval())
     elif result.interval is not None:
         st.caption(
@@ -142,7 +157,7 @@ def _ai(result: AIResult, failed: Collection[str]) -> None:
                 prevalence="–" if result.prevalence is None else percent(result.prevalence),
             )
         )
-    if result.site_prevalence is not None and result.prevalence is not None and not failed:
+    if result.site_prevalence is not None and result.prevalence is not None and not untested:
         interval = result.interval
         # As it stood on the sender's screen, whatever the site has set since.
         st.caption(
@@ -166,6 +181,14 @@ def _ai(result: AIResult, failed: Collection[str]) -> None:
     if not result.flagged:
         st.caption(not_excluded(result.answer))
     st.caption(f"{result.task} {result.version} · {result.bundle_digest[:12]}")
+
+
+def _answer(result: AIResult, failed: Collection[str]) -> str:
+    if hardly_a_scan(failed):
+        return no_scan()
+    if result.refused:
+        return unknown_scan()
+    return not_sure() if result.sure is False else class_name(result.answer)
 
 
 def _history(revealed: Revealed) -> None:

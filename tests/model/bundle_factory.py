@@ -7,6 +7,7 @@ lesion network as the site's own highest version and returns settings that find 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from core.model import (
     Calibration,
     Card,
     DataSource,
+    FamiliarityCheck,
     InputSpec,
     OperatingPoint,
     Outputs,
@@ -126,12 +128,32 @@ def reference(n: int = 200, *, share: float = 0.3, seed: int = 0) -> Reference:
     return Reference(scores, positive)
 
 
-def write(root: Path, model: Any | None = None, card: Card | None = None) -> Bundle:
+def judging(size: int = 32, *, knows: bool) -> dict[str, np.ndarray]:
+    """Make statistics with which every picture is known, or none is a scan."""
+    return FamiliarityCheck(
+        mean=np.zeros(size),
+        scale=np.full(size, 1e3),
+        axes=np.eye(size)[:1],
+        variances=np.ones(1),
+        rest=1.0,
+        weights=np.append(np.zeros(size), 0.0 if knows else 2.0),
+        zero=np.zeros(2),
+        limits=np.ones(2),
+    ).to_arrays()
+
+
+def write(
+    root: Path,
+    model: Any | None = None,
+    card: Card | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
+) -> Bundle:
     """Write a bundle (by default the lesion network's) under a model root."""
     card = lesion_card() if card is None else card
     if model is None:
         model = lesion_net(card.input.size, classes=len(card.labels))
-    return write_bundle(root / card.task / card.version, model, card, reference())
+    known = replace(reference(), extra=extra or {})
+    return write_bundle(root / card.task / card.version, model, card, known)
 
 
 def settings_for(var: Path, *, task: str = "breast-ultrasound", reads: int = 2) -> Settings:

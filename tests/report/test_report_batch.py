@@ -11,6 +11,7 @@ import pytest
 from report_factory import BOX, MADE_AT, lesion, pages_of, phantom, prediction, squeezed
 
 from core.errors import ReportError
+from core.model import Familiarity
 from core.report import (
     BatchRow,
     BatchState,
@@ -36,6 +37,44 @@ def rows() -> list[BatchRow]:
         BatchRow.of(four, reason="The model is down."),
         BatchRow.not_decoded("Not a format that is read here."),
     ]
+
+
+def of_a_model_that_can_tell() -> list[BatchRow]:
+    """A scan it is not sure of, a picture it does not know, and one read for a reason."""
+    one, two, three = (phantom(seed) for seed in range(3))
+    known, unknown = Familiarity(True, 0.4, 1.0), Familiarity(False, 2.5, 1.0, "no_scan")
+    unsure = prediction(one, familiarity=known, sure=False)
+    seen = prediction(three, familiarity=unknown, sure=True)
+    return [
+        BatchRow.of(one, unsure, quality=PASSED),
+        BatchRow.of(two, quality=PASSED, familiarity=unknown),
+        BatchRow.of(three, seen, quality=PASSED, reason="For teaching"),
+    ]
+
+
+def test_what_a_model_does_not_know_has_no_number_in_the_table_unless_somebody_said_why() -> None:
+    unsure, held_back, seen = table(batch_csv(of_a_model_that_can_tell()))
+    assert (held_back["state"], held_back["known_scan"]) == ("not_known", "0")
+    for name in ("answer", "flagged", "probability", "interval_95_low", "sure"):
+        assert held_back[name] == "", name
+    assert (seen["state"], seen["known_scan"], seen["reason"]) == ("read", "0", "For teaching")
+    assert seen["probability"] == "0.2"
+    assert (seen["interval_95_low"], seen["interval_n"]) == ("", "")
+    assert (unsure["sure"], unsure["known_scan"], unsure["flagged"]) == ("0", "1", "0")
+
+
+def test_a_summary_says_not_known_and_not_sure_before_any_number() -> None:
+    html = batch_summary_html(of_a_model_that_can_tell(), made_at=MADE_AT).decode()
+    cells = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)[1:]
+    assert "Not sure" in cells[0]
+    assert "Its threshold alone says: Not flagged as malignant." in cells[0]
+    assert "20%" in cells[0]
+    assert "Not a scan this model knows" in cells[1]
+    assert "20%" not in cells[1]
+    assert cells[2].index("Not a scan this model knows") < cells[2].index("20%")
+    assert "no validation scan was like this" in cells[2]
+    for pdf in (batch_summary_pdf(of_a_model_that_can_tell(), made_at=MADE_AT),):
+        assert "Not a scan this model knows" in squeezed(" ".join(pages_of(pdf)))
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -163,8 +202,9 @@ def test_the_summary_has_a_picture_of_every_scan_and_nothing_from_outside() -> N
     assert "&lt;b&gt;x" in typed
 
 
-def test_the_state_of_a_row_is_one_of_four() -> None:
-    assert {row.state for row in rows()} == set(BatchState)
+def test_every_state_a_row_may_have_has_its_words() -> None:
+    found = {row.state for row in (*rows(), *of_a_model_that_can_tell())}
+    assert found == set(BatchState)
 
 
 def test_the_same_summary_is_the_same_file() -> None:

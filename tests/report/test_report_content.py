@@ -22,7 +22,7 @@ from report_factory import (
 
 from core.errors import ReportError
 from core.lesion import LesionControls, find_heat_regions, measure_by_hand
-from core.model import OperatingPoint
+from core.model import Familiarity, OperatingPoint
 from core.report import make_report, missing, to_html, to_pdf
 from core.report._picture import nice_length
 from core.review import CaseContext, Verdict
@@ -137,6 +137,31 @@ def test_a_blank_picture_is_given_no_interval() -> None:
         assert "No interval is given" in text
         assert "Such images were never tested." in text
         assert "12%–31%" not in text
+
+
+def test_a_picture_that_is_not_known_is_reported_as_such_before_its_number() -> None:
+    scan = phantom()
+    unknown = Familiarity(False, 2.0, 1.0, "unlike")
+    answer = prediction(scan, familiarity=unknown, sure=True)
+    text = make_report(full(scan=scan, prediction=answer, override_reason="For teaching")).text()
+    assert text.index("Not a scan this model knows") < text.index("calibrated: 20%")
+    assert "It is unlike every scan the model learned from." in text
+    assert "Read although it is not a scan this model knows." in text
+    assert "Reason given: For teaching" in text
+    assert "12%–31%" not in text
+
+
+def test_not_sure_stands_in_a_report_in_place_of_not_flagged() -> None:
+    scan = phantom()
+    known = Familiarity(True, 0.4, 1.0)
+    document = make_report(
+        full(scan=scan, prediction=prediction(scan, familiarity=known, sure=False))
+    )
+    (section,) = (each for each in document.sections if each.name == "ai")
+    assert section.headline == "Not sure"
+    assert "Its threshold alone says: Not flagged as malignant." in document.text()
+    assert "calibrated: 20%" in document.text()
+    assert "does not exclude cancer" in document.text()
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

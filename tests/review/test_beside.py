@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from review_forms import CLINICIAN, COLLEAGUE, REVIEWER, draft, form, key, scan
+from review_forms import CLINICIAN, COLLEAGUE, REVIEWER, ai, draft, form, key, scan
 from sqlalchemy import func, select
 
 from core.errors import InvalidFeedback, StateConflict
@@ -125,6 +125,40 @@ def test_a_field_of_the_stored_facts_is_added_only_on_purpose():
         "digest", "case_number", "width", "height", "channels", "modality", "spacing", "frames",
         "synthetic", "frame", "series", "regions", "corrections", "origin", "notes", "window",
     }  # fmt: skip
+
+
+UNKNOWN = {"known": False, "distance": 2.5, "limit": 1.0, "reason": "unlike"}
+
+
+def test_an_answer_to_a_picture_that_is_not_known_needs_a_reason_and_keeps_it(store):
+    result = ai(scan(), familiarity=UNKNOWN, sure=False)
+    for reason in ("", " "):
+        with pytest.raises(InvalidFeedback, match="no scan the model knows"):
+            form(ai=result, override_reason=reason)
+    (entry,) = stored(store, form(ai=result, override_reason="for teaching")).feedback
+    assert entry.ai == result
+    assert entry.ai.refused
+    assert (entry.ai.sure, entry.override_reason) == (False, "for teaching")
+
+
+def test_an_answer_of_a_bundle_that_says_neither_is_stored_as_before(store):
+    (entry,) = stored(store, form()).feedback
+    assert (entry.ai.familiarity, entry.ai.sure, entry.ai.refused) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"familiarity": {"known": False}},
+        {"familiarity": UNKNOWN | {"distance": float("inf")}},
+        {"familiarity": UNKNOWN | {"typed": "name"}},
+        {"familiarity": UNKNOWN | {"known": "no"}},
+        {"sure": "no"},
+    ],
+)
+def test_what_no_bundle_says_of_a_picture_is_refused(changed):
+    with pytest.raises(InvalidFeedback, match="incomplete"):
+        ai(scan(), **changed)
 
 
 def test_a_scan_that_failed_its_check_needs_a_reason_beside_an_ai_result(store):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import InvalidFeedback, PermissionDenied, StoreUnavailable
+from core.model import Familiarity
 from core.review import record_override
 from core.store import Store, schema
 from core.trust import demo_people
@@ -38,6 +39,33 @@ def test_a_reason_is_kept_though_nothing_is_ever_sent(store: Store, person) -> N
 def test_who_may_not_read_leaves_no_reason(store: Store) -> None:
     with pytest.raises(PermissionDenied):
         record_override(store, REVIEWER, DIGEST, QUALITY, "I want to know")
+    assert kept(store) == []
+
+
+def test_why_a_picture_was_not_known_is_kept_with_the_reason(store: Store) -> None:
+    unknown = Familiarity(False, 2.5, 1.0, "no_scan")
+    record_override(store, CLINICIAN, DIGEST, QUALITY, "For teaching", unknown)
+    record_override(store, CLINICIAN, DIGEST, QUALITY, "Before it was read")
+    table = schema.overrides
+    with store.reading() as connection:
+        kept_rows = connection.execute(select(table.c.familiarity).order_by(table.c.id)).all()
+    assert [row.familiarity for row in kept_rows] == [
+        {"known": False, "distance": 2.5, "limit": 1.0, "reason": "no_scan"}, None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        Familiarity(False, float("nan"), 1.0, "unlike"),
+        Familiarity(True, 0.5, 1.0, "unlike"),
+        Familiarity(False, 2.0, 1.0, ""),
+        Familiarity(False, 2.0, 1.0, "<b>"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_refusal_that_contradicts_itself_is_not_kept(store: Store, unknown: Familiarity) -> None:
+    with pytest.raises(InvalidFeedback):
+        record_override(store, CLINICIAN, DIGEST, QUALITY, "For teaching", unknown)
     assert kept(store) == []
 
 

@@ -10,7 +10,7 @@ from made_results import INTERVAL, phantom, prediction, quality
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from core.model import Interval, Prediction, Reference, SitePrevalence
+from core.model import Familiarity, Interval, Prediction, Reference, SitePrevalence
 from core.scan import CheckName, Scan
 from core.ui.open_scan import OpenScan
 from core.ui.reading_room import _about_heat
@@ -113,6 +113,38 @@ def test_a_prevalence_that_is_not_set_and_one_that_is_not_known_are_told_apart()
     assert "Site prevalence cannot be looked up now: 5% is an example." in unknown
     for said in (not_set, unknown):
         assert "where 5% are, the same image means **8% (3%–14%)**." in said
+
+
+def test_a_picture_that_is_not_known_says_so_before_its_number_and_borrows_no_interval() -> None:
+    scan = phantom()
+    unknown = Familiarity(False, 3.0, 1.0, "no_scan")
+    said = shown(prediction(scan, familiarity=unknown, sure=True), scan, site=at_site(0.02))
+    assert "Not a scan this model knows" in said
+    assert "more like a photograph, a document or noise" in said
+    assert "Reason given:" in said
+    assert "No interval is given" in said
+    assert "Flagged: malignant" not in said
+    assert "21%–57%" not in said
+    assert "this site" not in said.lower()
+
+
+def test_an_answer_that_is_not_sure_is_not_read_as_flagged_or_not_and_keeps_its_number() -> None:
+    scan = phantom()
+    said = shown(prediction(scan, familiarity=Familiarity(True, 0.3, 1.0), sure=False), scan)
+    titles = [line for line in said.splitlines() if line.startswith(":material")]
+    assert titles == [":material/help: Not sure"]
+    assert "Its threshold alone says: Flagged: malignant." in said
+    assert "Probability of malignant, calibrated = 40%" in said
+    assert "95% interval **21%–57%**" in said
+
+
+def test_a_model_says_whether_it_checks_that_a_picture_is_a_scan() -> None:
+    scan = phantom()
+    nothing = "whether this is a breast ultrasound is not checked"
+    assert nothing in shown(prediction(scan), scan)
+    known = shown(prediction(scan, familiarity=Familiarity(True, 0.3, 1.0)), scan)
+    assert nothing not in known
+    assert "that does not prove it is one" in known
 
 
 @pytest.mark.parametrize(

@@ -210,3 +210,34 @@ def test_nothing_that_was_typed_is_interpreted(kept: Store) -> None:
     others = said(app, *(kind for kind in ALL if kind != "text"))
     assert "<script>" not in others
     assert "P-17" not in others
+
+
+@pytest.mark.parametrize(
+    ("changes", "here", "gone"),
+    [
+        (
+            {"familiarity": {"known": False, "distance": 2.5, "limit": 1.0, "reason": "unlike"}},
+            "**AI:** Not a scan this model knows",
+            "95% interval",
+        ),
+        (
+            {
+                "familiarity": {"known": True, "distance": 0.5, "limit": 1.0, "reason": ""},
+                "sure": False,
+            },
+            "**AI:** Not sure",
+            "No interval is given",
+        ),
+    ],
+)
+def test_a_reviewer_sees_that_the_model_did_not_know_the_picture_or_was_not_sure(
+    kept: Store, changes: dict[str, Any], here: str, gone: str
+) -> None:
+    result = replace(answer_on(cropped()), **changes)
+    passed = {"checks": [{"name": "blur", "outcome": "pass", "value": 9.0, "threshold": 1.0}]}
+    number = send(kept, ai=result, verdict=Verdict.SUPPLEMENT, quality=passed)
+    assert here not in said(opened(number), *ALL), "a blind reader sees nothing of it"
+    record_blind_read(kept, REVIEWER, number, LabelDraft("benign", Origin.OPINION, 4), "own")
+    told = said(opened(number), *ALL)
+    assert here in told
+    assert gone not in told
