@@ -16,9 +16,6 @@ from core.learning.audit._listing import Listing, table_of_counts
 from core.learning.audit._statistics import chi_square, kolmogorov_smirnov, odds_ratio
 from core.text import _, percent
 
-#: Share of a picture on or beside burned-in strokes from which it counts as written on: two
-#: caliper marks make more, and scans without any make less (docs/audit.md).
-WRITTEN = 0.0005
 #: Odds ratio that the 95 % interval must lie beyond before lettering is said to tell the label.
 _STRONG = 1.5
 #: Distance between two distributions from which a shift is said, and the p it needs.
@@ -154,7 +151,7 @@ def _devices(listing: Listing) -> Check:
 
 
 def _lettering(listing: Listing, facts: Facts) -> Check:
-    written = facts.figure("lettering") >= WRITTEN
+    written = facts.written
     by_label: list[dict[str, Any]] = []
     telling: list[str] = []
     for number, source in enumerate(listing.sources):
@@ -212,7 +209,7 @@ def _lettering(listing: Listing, facts: Facts) -> Check:
         _("Burned-in text, calipers"),
         Verdict.LOOK if telling else Verdict.OK,
         line,
-        {"from_share": WRITTEN, "by_label": by_label, "by_split": by_split},
+        {"by_label": by_label, "by_split": by_split},
     )
 
 

@@ -51,6 +51,8 @@ class Facts:
         deviation in grey levels, share of the picture on or beside burned-in strokes.
     masks
         (N,) uint8, values of :class:`MaskState`.
+    written
+        (N,) bool: whether letters or caliper marks are burned in.
     thumbs
         (N, 48, 48) uint8 on disk: the picture without frame and strokes.
     problems
@@ -61,6 +63,7 @@ class Facts:
     digests: list[str | None]
     figures: NDArray[np.float32]
     masks: NDArray[np.uint8]
+    written: NDArray[np.bool_]
     thumbs: Thumbs
     problems: list[tuple[int, str]]
 
@@ -74,6 +77,7 @@ class _Fact:
     digest: str | None
     figures: tuple[float, ...]
     mask: MaskState
+    written: bool
     thumb: NDArray[np.uint8]
     problem: str
 
@@ -104,6 +108,7 @@ def measure_rows(
         digests=[None] * n,
         figures=np.zeros((n, len(FIGURES)), np.float32),
         masks=np.zeros(n, np.uint8),
+        written=np.zeros(n, np.bool_),
         thumbs=Thumbs(),
         problems=[],
     )
@@ -112,6 +117,7 @@ def measure_rows(
         facts.digests[i] = fact.digest
         facts.figures[i] = fact.figures
         facts.masks[i] = fact.mask
+        facts.written[i] = fact.written
         facts.thumbs.append(fact.thumb)
         if fact.problem:
             facts.problems.append((i, fact.problem))
@@ -143,7 +149,7 @@ def _measure(row: Row) -> _Fact:
     try:
         scan = load_scan(row)
     except OverreadError as error:
-        return _Fact(None, (0.0,) * len(FIGURES), MaskState.NONE, _NO_THUMB, str(error))
+        return _Fact(None, (0.0,) * len(FIGURES), MaskState.NONE, False, _NO_THUMB, str(error))
     grey = scan.grey
     step = max(1, int((grey.size / _SAMPLED) ** 0.5))
     sample = grey[::step, ::step]
@@ -162,4 +168,4 @@ def _measure(row: Row) -> _Fact:
         float(sample.std()),
         bare.lettering,
     )
-    return _Fact(scan.digest, figures, mask, bare.pixels, problem)
+    return _Fact(scan.digest, figures, mask, bare.written, bare.pixels, problem)

@@ -176,7 +176,8 @@ def _uneven(audit: Audit, splits: Sequence[str | None], shares: Mapping[str, flo
         for split, share in shares.items():
             n = counts[source, label, split]
             # Within one image, or a fiftieth of the label: rounding, and units of several images.
-            if abs(n - share * total) > max(1.0, 0.02 * total):
+            # None at all is said even so: nothing can be measured there.
+            if n == 0 or abs(n - share * total) > max(1.0, 0.02 * total):
                 lines.append(
                     _("{label} of {source}: {got} in {split} instead of {wanted}").format(
                         label=label,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from typing import IO
 
 import numpy as np
@@ -27,9 +28,11 @@ class Thumbs:
 
     def __init__(self) -> None:
         try:
-            self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close())
+            self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
         except OSError as error:
             raise _no_room() from error
+        # Goes with the audit that it belongs to.
+        self.close = weakref.finalize(self, self._file.close)
         self._n = 0
 
     def __len__(self) -> int:
@@ -70,10 +73,6 @@ class Thumbs:
     def at(self, index: int) -> NDArray[np.uint8]:
         """Return one square, (48, 48) uint8."""
         return np.asarray(self.block(index, index + 1)[0], np.uint8)
-
-    def close(self) -> None:
-        """Give the room on the disk back."""
-        self._file.close()
 
 
 def _no_room() -> LearningError:
