@@ -3,12 +3,12 @@
     python tests/benchmarks/bench_audit.py --images 20000 --json out.json
     python tests/benchmarks/bench_audit.py --thresholds --data DIR DIR --json out.json
 
-The images are phantoms of as many seeds, in files of a temporary folder; one in twenty is a copy of
-another one, changed as people change scans, and lies in the other split. Time and peak memory are
-those of the command in a process of its own, as processor time too, because other work may run
-beside it; the same images are then only decoded, in the same way. With ``--thresholds`` instead:
-the correlation of changed copies with what they were made of, by kind of change, and of unrelated
-scans with those most like them, for phantoms and for the scans of dataset folders.
+The images are made of layers, lesions and speckle, each of a seed of its own; one in twenty is a
+copy of another one, changed as people change scans, and lies in the other split. Time and peak
+memory are those of the command in a process of its own, as processor time too, because other work
+may run beside it; the same images are then only decoded, in the same way. With ``--thresholds``
+instead: the correlation of changed copies with what they were made of, by kind of change, and of
+unrelated scans with those most like them, for phantoms and for the scans of dataset folders.
 """
 
 from __future__ import annotations
@@ -105,15 +105,37 @@ def phantom(seed: int, side: int) -> np.ndarray:
     return np.array(make_phantom(spec, seed=seed).scan.grey)
 
 
+def quick_scene(seed: int, side: int) -> np.ndarray:
+    """A picture of layers, a lesion and speckle: twenty times as quick as a phantom."""
+    rng = np.random.default_rng(seed)
+    size = (side, side)
+
+    def smooth(rows: int, columns: int) -> np.ndarray:
+        return cv2.resize(rng.normal(0, 1, (rows, columns)), size, interpolation=cv2.INTER_CUBIC)
+
+    level = 14 * smooth(14, 3) + 12 * smooth(8, 6) + np.linspace(30, -30, side)[:, None]
+    if seed % 3:
+        mask = np.zeros(size, np.float64)
+        x, y = (int(v) for v in rng.uniform(0.3, 0.7, 2) * side)
+        axes = tuple(int(v) for v in rng.uniform(0.08, 0.2, 2) * side)
+        cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+        level -= 45 * cv2.GaussianBlur(mask, (0, 0), 1.0 if seed % 3 == 1 else 3.0)
+    real, imaginary = (
+        cv2.GaussianBlur(rng.normal(0, 1, size), (0, 0), 1.2, sigmaY=0.7) for _ in "ri"
+    )
+    speckle = 22 * np.log(np.hypot(real, imaginary) + 1e-3)
+    return np.clip(np.rint(135 + level + speckle), 0, 255).astype(np.uint8)
+
+
 def make_dataset(folder: Path, images: int, side: int) -> dict[tuple[int, int], str]:
-    """Write phantoms with changed copies in the other split; return the pairs by entry."""
+    """Write pictures with changed copies in the other split; return the pairs by entry."""
     rng = np.random.default_rng(0)
     copies = round(images * PLANTED_SHARE)
     originals = images - copies
     rows, planted = [], {}
     for number in range(images):
         source = number if number < originals else int((number - originals) * 17 % originals)
-        grey = phantom(source, side)
+        grey = quick_scene(source, side)
         label = LABELS[source % 3]
         split = "val" if source % 7 == 0 else "train"
         if number >= originals:
@@ -291,7 +313,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--side", type=int, default=128, help="side of the phantoms, pixels")
+    parser.add_argument("--side", type=int, default=128, help="side of the pictures, pixels")
     parser.add_argument("--thresholds", action="store_true", help="measure what separates pairs")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="dataset folders")
     parser.add_argument("--changed", type=int, default=150, help="pictures changed in each way")

@@ -157,6 +157,22 @@ def test_a_name_cannot_steer_the_terminal(
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_names_that_are_no_text_stop_neither_table_nor_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(b"ward-\xff")
+    try:
+        builder = clean(tmp_path / odd)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    builder.add(cropped(phantom(1)), "benign", "val", case="copy")
+    folder, out = builder.write(), tmp_path / "out"
+    assert main(["audit-data", str(folder), "--out", str(out)]) == 1
+    assert "ward-?" in capsys.readouterr().out
+    assert "ward-?" in (out / "audit.html").read_text(encoding="utf-8")
+    assert odd in json.loads((out / "audit.json").read_text(encoding="utf-8"))["counts"]
+
+
 def test_a_full_disk_leaves_the_report_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

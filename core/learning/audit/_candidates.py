@@ -24,7 +24,7 @@ from core.learning.audit._views import DESCRIBED, VIEWS, describe
 #: always above (docs/audit.md).
 _CUTOFF = 0.45
 #: Neighbours kept of an image's own split, and as many of the other splits.
-NEAREST = 8
+NEAREST = 6
 _ROWS, _COLUMNS = 512, 8192
 
 Indices = NDArray[np.int64]

@@ -96,7 +96,7 @@ def _two_cases(listing: Listing, pairs: Pairs) -> Check:
         _("Same picture, two cases"),
         Verdict.LOOK if n else Verdict.OK,
         _(
-            "{n} pairs of the same picture are given as two cases: a split by case parts them"
+            "{n} pairs of the same picture are of two cases or groups: a split by these parts them"
         ).format(n=n)
         if n
         else _("none"),

@@ -99,9 +99,10 @@ class Search:
         progress, checking
             Called with done and all while looking for candidates, and while checking them.
         """
-        same = _same_pixels(self.facts.digests, splits, labels)
         blank = set(self.blank().tolist())
-        chosen = np.array([group[0] for group in same if group[0] not in blank], np.int64)
+        shown = [None if i in blank else each for i, each in enumerate(self.facts.digests)]
+        same = _same_pixels(shown, splits, labels)
+        chosen = np.array([group[0] for group in same], np.int64)
         found = find_candidates(self.facts.thumbs, chosen, splits[chosen], progress)
         values = self._checked(found.first, found.second, found.view, checking)
         near = values >= SAME

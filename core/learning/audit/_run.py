@@ -159,7 +159,13 @@ def audit_datasets(
     LearningError
         The disk for temporary files is full.
     """
-    listing = list_sources(paths, names, val_share)
+    return audit_listing(list_sources(paths, names, val_share), progress)
+
+
+def audit_listing(
+    listing: Listing, progress: Progress = lambda _what, _done, _total: None
+) -> Audit:
+    """Audit what was listed; see :func:`audit_datasets`."""
     reading, looking, checking = (
         _("decoding images"),
         _("looking for duplicates"),

@@ -129,7 +129,8 @@ def to_html(
         problems=audit.problems(),
         footer=_("Decision support, not a medical device."),
     )
-    return text.encode()
+    # A folder may be called by bytes that are no text.
+    return text.encode(errors="replace")
 
 
 def _pair(audit: Audit, index: int, files: bool) -> dict[str, Any]:

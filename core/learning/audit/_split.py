@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError, LearningError
+from core.learning.audit._listing import Listing
 from core.learning.audit._run import Audit, Progress
 from core.learning.audit._write import write_whole
 from core.learning.groups import joined
@@ -190,6 +191,42 @@ def _uneven(audit: Audit, splits: Sequence[str | None], shares: Mapping[str, flo
     return lines
 
 
+def manifest_paths(listing: Listing, out: Path | None) -> list[Path]:
+    """Return where the manifests of a new split would be written.
+
+    Parameters
+    ----------
+    listing
+        The datasets.
+    out
+        Folder for ``<name>.manifest.csv``; without one ``manifest.split.csv`` lies in each dataset.
+
+    Raises
+    ------
+    LearningError
+        A file is there already: none is ever written over.
+    DatasetError
+        A dataset is no folder with ``images/``: only those have manifests.
+    """
+    for source in listing.sources:
+        if not (source.path / "images").is_dir():
+            raise DatasetError(
+                _(
+                    "Only a dataset folder with images/<label>/ can be given a manifest; bring the "
+                    "others into that form first."
+                )
+            )
+    paths = [
+        source.path / "manifest.split.csv" if out is None else out / f"{source.name}.manifest.csv"
+        for source in listing.sources
+    ]
+    if any(os.path.lexists(path) for path in paths):
+        raise LearningError(
+            _("There is a file of this name already; move it, or write elsewhere with --out.")
+        )
+    return paths
+
+
 def write_manifests(audit: Audit, new: NewSplit, out: Path | None) -> list[Path]:
     """Write a manifest with the new split for each dataset; never over a file that is there.
 
@@ -201,7 +238,7 @@ def write_manifests(audit: Audit, new: NewSplit, out: Path | None) -> list[Path]
     audit, new
         The images and their split.
     out
-        Folder for ``<name>.manifest.csv``; without one ``manifest.split.csv`` lies in each dataset.
+        As :func:`manifest_paths` takes it.
 
     Returns
     -------
@@ -211,31 +248,21 @@ def write_manifests(audit: Audit, new: NewSplit, out: Path | None) -> list[Path]
     Raises
     ------
     LearningError
-        A file is there already, or nothing can be written.
+        As :func:`manifest_paths`, or nothing can be written.
     DatasetError
-        A dataset is no folder with ``images/``: only those have manifests.
+        As :func:`manifest_paths`, or a name cannot be written in UTF-8.
     """
-    sources = audit.listing.sources
-    for source in sources:
-        if not (source.path / "images").is_dir():
-            raise DatasetError(
-                _(
-                    "Only a dataset folder with images/<label>/ can be given a manifest; bring the "
-                    "others into that form first."
-                )
-            )
-    targets = [
-        source.path / "manifest.split.csv" if out is None else out / f"{source.name}.manifest.csv"
-        for source in sources
-    ]
-    if any(os.path.lexists(target) for target in targets):
-        # Before the first is written, so that none is where not all can be.
-        raise LearningError(
-            _("There is a file of this name already; move it, or write elsewhere with --out.")
-        )
-    for number, target in enumerate(targets):
-        write_whole(target, _manifest(audit, new, number).encode(), replace=False)
-    return targets
+    # Before the first is written, so that none is where not all can be.
+    paths = manifest_paths(audit.listing, out)
+    try:
+        texts = [_manifest(audit, new, number).encode() for number in range(len(paths))]
+    except UnicodeEncodeError as error:
+        raise DatasetError(
+            _("A file's name is not in UTF-8, as a manifest is; rename the file.")
+        ) from error
+    for path, text in zip(paths, texts, strict=True):
+        write_whole(path, text, replace=False)
+    return paths
 
 
 def _manifest(audit: Audit, new: NewSplit, number: int) -> str:

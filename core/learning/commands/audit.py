@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from core.errors import LearningError
 from core.learning.audit import (
     Verdict,
-    audit_datasets,
+    audit_listing,
+    list_sources,
     make_split,
+    manifest_paths,
     table,
     to_html,
     write_manifests,
@@ -24,6 +28,8 @@ from core.text import _
 #: Seconds before the first line about how far it is, and between two: one is written over on a
 #: terminal.
 _QUIET, _LINE_SECONDS, _TERMINAL_SECONDS = 2.0, 5.0, 0.25
+#: Share that val and test may take together.
+_MOST_HELD = 0.8
 
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +66,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-share", type=_share_or_none, default=0.0, help=_("how much becomes test; 0")
     )
+    parser.set_defaults(usage=parser.error)
     parser.add_argument("--seed", type=int, default=0, help=_("another one, another split"))
 
 
@@ -89,10 +96,16 @@ def run_audit(args: argparse.Namespace) -> int:
     OverreadError
         The data are no datasets, or a file cannot be written.
     """
+    if args.val_share + args.test_share > _MOST_HELD:
+        args.usage(_("too little is left to train on: val and test take too much together"))
     progress = _Progress()
-    audit = audit_datasets(
-        args.data, names=args.label_names, val_share=args.val_share, progress=progress
-    )
+    listing = list_sources(args.data, args.label_names, args.val_share)
+    # Before an hour's work, not behind it.
+    if args.make_split:
+        manifest_paths(listing, args.out)
+    if args.out:
+        _writable(args.out)
+    audit = audit_listing(listing, progress)
     found = audit.to_dict(files=args.files)
     leaks = audit.verdict is Verdict.LEAK
     lines = [table(audit)]
@@ -122,12 +135,22 @@ def run_audit(args: argparse.Namespace) -> int:
         ]
     if args.out:
         html = to_html(audit, files=args.files, progress=progress)
-        text = json.dumps(found, ensure_ascii=False, indent=1)
+        text = json.dumps(found, indent=1)
         write_whole(args.out / "audit.json", text.encode(), replace=True)
         write_whole(args.out / "audit.html", html, replace=True)
     progress.end()
-    write(json.dumps(found, ensure_ascii=False, indent=1) if args.json else "\n".join(lines))
+    write(json.dumps(found, indent=1) if args.json else "\n".join(lines))
     return 1 if leaks and new is None else 0
+
+
+def _writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise LearningError(
+            _("The folder cannot be written to: it is full, or may not be written.")
+        ) from error
 
 
 class _Progress:
