@@ -23,6 +23,8 @@ from core.learning.audit._views import DESCRIBED, VIEWS, describe
 #: Descriptors less alike than this are no candidates: the same scan, cropped by up to 15 %, was
 #: always above (docs/audit.md).
 _CUTOFF = 0.45
+#: Embeddings less alike than this are no candidates.
+_LEAST_COSINE = 0.3
 #: Neighbours kept of an image's own split, and as many of the other splits.
 NEAREST = 6
 _ROWS, _COLUMNS = 512, 8192
@@ -47,6 +49,9 @@ class Candidates:
     view: NDArray[np.int8]
 
 
+NO_CANDIDATES = Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int8))
+
+
 def find_candidates(
     thumbs: Thumbs,
     chosen: Indices,
@@ -68,22 +73,65 @@ def find_candidates(
     """
     order = np.argsort(splits, kind="stable")
     chosen, splits = chosen[order], splits[order]
-    n = len(chosen)
-    whole = np.empty((n, DESCRIBED), np.float32)
+    whole = np.empty((len(chosen), DESCRIBED), np.float32)
     for start, stop in _blocks(splits, _ROWS):
         whole[start:stop] = describe(_pictures(thumbs, chosen[start:stop]))
+
+    def asked(start: int, stop: int) -> list[NDArray[np.float32]]:
+        pictures = _pictures(thumbs, chosen[start:stop])
+        return [describe(np.stack([view.of(each) for each in pictures])) for view in VIEWS]
+
+    return _nearest(whole, asked, chosen, splits, _CUTOFF, progress)
+
+
+def alike_by(
+    embeddings: NDArray[np.float32],
+    chosen: Indices,
+    splits: Indices,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Candidates:
+    """Return for every chosen image those whose embedding is nearest; see :func:`find_candidates`.
+
+    ``embeddings`` is (N, D) float32, each of length 1.
+    """
+    order = np.argsort(splits, kind="stable")
+    chosen, splits = chosen[order], splits[order]
+    whole = embeddings[chosen]
+    return _nearest(
+        whole, lambda start, stop: [whole[start:stop]], chosen, splits, _LEAST_COSINE, progress
+    )
+
+
+def together(one: Candidates, other: Candidates) -> Candidates:
+    """Return the pairs of both; of those in both, as the first one has them."""
+    first = np.concatenate([one.first, other.first])
+    second = np.concatenate([one.second, other.second])
+    view = np.concatenate([one.view, other.view])
+    pairs = np.sort(np.column_stack([first, second]), axis=1)
+    _each, kept = np.unique(pairs, axis=0, return_index=True)
+    return Candidates(first[kept], second[kept], view[kept])
+
+
+def _nearest(
+    whole: NDArray[np.float32],
+    asked_of: Callable[[int, int], Sequence[NDArray[np.float32]]],
+    chosen: Indices,
+    splits: Indices,
+    cutoff: float,
+    progress: Callable[[int, int], None],
+) -> Candidates:
+    """Find the nearest of all rows; ``splits`` is sorted."""
     columns = list(_blocks(splits, _COLUMNS))
     found: list[NDArray[np.float64]] = []
     for start, stop in _blocks(splits, _ROWS):
-        pictures = _pictures(thumbs, chosen[start:stop])
-        asked = [describe(np.stack([view.of(each) for each in pictures])) for view in VIEWS]
+        asked = asked_of(start, stop)
         for own in (True, False):
-            best = _Best(stop - start)
+            best = _Best(stop - start, cutoff)
             for left, right in columns:
                 if bool(splits[left] == splits[start]) is own:
                     best.take(_most_alike(asked, whole[left:right], start - left), left)
             found.append(best.listed(start, asked, whole))
-        progress(stop, n)
+        progress(stop, len(whole))
     return _without_repeats(chosen, np.concatenate(found) if found else np.zeros((0, 4)))
 
 
@@ -108,8 +156,8 @@ def _most_alike(
 class _Best:
     """The best partners so far of each row of a block."""
 
-    def __init__(self, rows: int) -> None:
-        self._alike = np.full((rows, NEAREST), _CUTOFF, np.float32)
+    def __init__(self, rows: int, cutoff: float) -> None:
+        self._alike = np.full((rows, NEAREST), cutoff, np.float32)
         self._partner = np.full((rows, NEAREST), -1, np.int64)
 
     def take(self, alike: NDArray[np.float32], left: int) -> None:

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.audit._align import SAME, correlation
-from core.learning.audit._candidates import find_candidates
+from core.learning.audit._candidates import (
+    NO_CANDIDATES,
+    Candidates,
+    alike_by,
+    find_candidates,
+    together,
+)
 from core.learning.audit._facts import Facts
 from core.learning.audit._thumbs import Thumbs
 from core.learning.audit._views import VIEWS
@@ -73,9 +79,15 @@ class Search:
     ----------
     facts
         What was measured.
+    embeddings
+        (N, D) float32 of length 1: what a model sees, where it was asked.
+    seen
+        What was looked at the last time, duplicates or not.
     """
 
     facts: Facts
+    embeddings: NDArray[np.float32] | None = None
+    seen: Candidates = NO_CANDIDATES
     _known: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def blank(self) -> Indices:
@@ -104,6 +116,10 @@ class Search:
         same = _same_pixels(shown, splits, labels)
         chosen = np.array([group[0] for group in same], np.int64)
         found = find_candidates(self.facts.thumbs, chosen, splits[chosen], progress)
+        if self.embeddings is not None:
+            more = alike_by(self.embeddings, chosen, splits[chosen], progress)
+            found = together(found, more)
+        self.seen = found
         values = self._checked(found.first, found.second, found.view, checking)
         near = values >= SAME
         turned = np.array([view.mirrored or view.upturned for view in VIEWS])
@@ -121,6 +137,18 @@ class Search:
             exact=(np.arange(len(both)) < len(exact))[order],
             mirrored=mirrored[order].astype(np.bool_),
         )
+
+    def likeness(self, first: Indices, second: Indices) -> NDArray[np.float32]:
+        """Return (M,) how alike pairs are to the model, -1 to 1; none where it was not asked."""
+        if self.embeddings is None or not len(first):
+            return np.zeros(0, np.float32)
+        alike = [
+            (self.embeddings[first[i : i + _CHUNK]] * self.embeddings[second[i : i + _CHUNK]]).sum(
+                1
+            )
+            for i in range(0, len(first), _CHUNK)
+        ]
+        return np.concatenate(alike)
 
     def _checked(
         self, first: Indices, second: Indices, view: NDArray[np.int8], progress: Progress

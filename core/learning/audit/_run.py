@@ -15,6 +15,7 @@ from core.learning.audit._check import Check, Verdict
 from core.learning.audit._check_balance import balance_checks
 from core.learning.audit._check_files import file_checks
 from core.learning.audit._check_leaks import leak_checks
+from core.learning.audit._embed import embedding_check, embeddings
 from core.learning.audit._facts import Facts, measure_rows
 from core.learning.audit._listing import Listing, list_sources, table_of_counts
 from core.learning.audit._pairs import Pairs, Search
@@ -163,9 +164,14 @@ def audit_datasets(
 
 
 def audit_listing(
-    listing: Listing, progress: Progress = lambda _what, _done, _total: None
+    listing: Listing,
+    progress: Progress = lambda _what, _done, _total: None,
+    model: tuple[str, str | None] | None = None,
 ) -> Audit:
-    """Audit what was listed; see :func:`audit_datasets`."""
+    """Audit what was listed; see :func:`audit_datasets`.
+
+    ``model`` is the task and the version of a bundle to compare by, too.
+    """
     reading, looking, checking = (
         _("decoding images"),
         _("looking for duplicates"),
@@ -175,6 +181,11 @@ def audit_listing(
     if not facts.readable.any():
         raise DatasetError(_("No image of the datasets can be decoded; see what they are."))
     search = Search(facts)
+    if model is not None:
+        seeing = _("asking the model")
+        search.embeddings = embeddings(
+            listing, facts, *model, lambda done, n: progress(seeing, done, n)
+        )
     pairs = search.pairs(
         listing.splits,
         listing.labels,
@@ -183,6 +194,7 @@ def audit_listing(
     )
     checks = (
         *leak_checks(listing, pairs),
+        *([] if model is None else [embedding_check(listing, search, pairs)]),
         *balance_checks(listing, facts),
         *file_checks(listing, facts, search),
     )

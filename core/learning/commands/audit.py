@@ -48,6 +48,12 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         "--files", action="store_true", help=_("name files beside entries in the HTML and JSON")
     )
     parser.add_argument(
+        "--embeddings",
+        type=_model,
+        metavar="TASK[@VERSION]",
+        help=_("compare by what this model sees, too; needs TensorFlow and takes far longer"),
+    )
+    parser.add_argument(
         "--make-split",
         action="store_true",
         help=_(
@@ -75,6 +81,13 @@ def _path(text: str) -> Path:
     if not path.exists():
         raise argparse.ArgumentTypeError(_("there is no such file or folder"))
     return path
+
+
+def _model(text: str) -> tuple[str, str | None]:
+    task, _at, version = text.partition("@")
+    if not task:
+        raise argparse.ArgumentTypeError(_("must be TASK or TASK@VERSION, as `models` lists them"))
+    return task, version or None
 
 
 def _share(text: str) -> float:
@@ -105,7 +118,7 @@ def run_audit(args: argparse.Namespace) -> int:
         manifest_paths(listing, args.out)
     if args.out:
         _writable(args.out)
-    audit = audit_listing(listing, progress)
+    audit = audit_listing(listing, progress, args.embeddings)
     found = audit.to_dict(files=args.files)
     leaks = audit.verdict is Verdict.LEAK
     lines = [table(audit)]
