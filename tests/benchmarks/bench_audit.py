@@ -292,15 +292,19 @@ def separation(greys: list[np.ndarray], groups: list[str], changed: int) -> dict
     }
 
 
-def thresholds(folders: list[Path], changed: int) -> dict[str, object]:
+def thresholds(folders: list[Path], changed: int, most: int) -> dict[str, object]:
     report: dict[str, object] = {
         "same_from": SAME,
         "phantoms": separation(
-            [phantom(seed, 256) for seed in range(600)], [str(seed) for seed in range(600)], changed
+            [phantom(seed, 256) for seed in range(most)],
+            [str(seed) for seed in range(most)],
+            changed,
         ),
     }
     for folder in folders:
         rows = read_dataset(folder)
+        picked = np.random.default_rng(2).permutation(len(rows))[:most]
+        rows = [rows[i] for i in sorted(picked.tolist())]
         greys = [np.array(load_scan(row).grey) for row in rows]
         report[folder.name] = separation(greys, [row.group for row in rows], changed)
         report[f"{folder.name} written on"] = round(float(measure_rows(rows).written.mean()), 3)
@@ -317,9 +321,10 @@ def main() -> None:
     parser.add_argument("--thresholds", action="store_true", help="measure what separates pairs")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="dataset folders")
     parser.add_argument("--changed", type=int, default=150, help="pictures changed in each way")
+    parser.add_argument("--most", type=int, default=600, help="pictures of each kind at the most")
     options = parser.parse_args()
     report = (
-        thresholds(options.data, options.changed)
+        thresholds(options.data, options.changed, options.most)
         if options.thresholds
         else scale(options.images, options.side)
     )
