@@ -70,6 +70,12 @@ def make_parser() -> argparse.ArgumentParser:
     # Knows its arguments without importing TensorFlow.
     from core.learning import commands as learning
 
+    audit = _command(
+        commands, "audit-data", _("look for leaks and shortcuts in datasets, before training")
+    )
+    learning.add_audit_arguments(audit)
+    audit.set_defaults(run=learning.run_audit)
+
     train = _command(
         commands, "train", _("train a model on dataset folders and write it as a bundle")
     )

@@ -16,11 +16,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.errors import DatasetError
 from core.learning.archive import SPLITS, check_arrays, named, npz_arrays
-from core.learning.rows import Row, held_out
+from core.learning.groups import joined
+from core.learning.rows import Problem, Row, held_out
 from core.text import _
 
 #: Names of splits, and what else they are called, in whatever case.
@@ -48,6 +50,7 @@ def read_dataset(
     *,
     names: Sequence[str] | None = None,
     val_share: float = VAL_SHARE,
+    problems: list[Problem] | None = None,
 ) -> list[Row]:
     """List the labelled images of a dataset in any of the three forms.
 
@@ -61,6 +64,9 @@ def read_dataset(
         For an archive of arrays whose labels are numbers: what each number stands for, from 0.
     val_share
         For a folder without a manifest: about how much of it becomes ``val``, 0..1.
+    problems
+        Where to put what is wrong with single entries, which are then left out. The first one is
+        raised if left out, as it is where rows are wanted to work with and not to look at.
 
     Returns
     -------
@@ -78,9 +84,9 @@ def read_dataset(
     if path.is_file():
         rows = _from_arrays(path, names)
     elif (path / "manifest.csv").is_file():
-        rows = _from_manifest(path, labels)
+        rows = _from_manifest(path, labels, problems)
     elif (path / "images").is_dir():
-        rows = _from_folder(path, val_share)
+        rows = _from_folder(path, val_share, problems)
     elif splits := _split_folders(path):
         rows = _from_tree(path, splits)
     else:
@@ -137,7 +143,9 @@ def no_image_of_a_label() -> DatasetError:
     return DatasetError(_("A label has no training image; add some or leave the label out."))
 
 
-def _from_manifest(folder: Path, labels: Sequence[str] | None) -> list[Row]:
+def _from_manifest(
+    folder: Path, labels: Sequence[str] | None, problems: list[Problem] | None
+) -> list[Row]:
     manifest = folder / "manifest.csv"
     # Spreadsheets write a byte order mark, which is no part of the first column's name.
     try:
@@ -157,15 +165,20 @@ def _from_manifest(folder: Path, labels: Sequence[str] | None) -> list[Row]:
     seen: set[Path] = set()
     groups = _groups([entry for _line, entry in entries])
     for (line, entry), group in zip(entries, groups, strict=True):
-        row = _row(folder, line, entry, group, labels)
-        if row.image in seen:
-            raise DatasetError(
-                _("Line {line} of the manifest names an image a second time.").format(line=line)
-            )
+        try:
+            row = _row(folder, line, entry, group, labels)
+            if row.image in seen:
+                raise DatasetError(
+                    _("Line {line} of the manifest names an image a second time.").format(line=line)
+                )
+        except DatasetError as error:
+            if problems is None:
+                raise
+            problems.append(Problem(line, error))
+            continue
         seen.add(row.image)
         rows.append(row)
-    _check_masks(rows)
-    return rows
+    return _with_own_masks(rows, problems)
 
 
 def _row(
@@ -203,6 +216,7 @@ def _row(
         split=_split(split or "train"),
         source=source,
         group=group or image.stem,
+        grouped=bool(group),
         device=device or source,
         entry=line,
         about={
@@ -229,29 +243,15 @@ def _groups(entries: Sequence[Mapping[str, str | None]]) -> list[str]:
         [(kind, value) for kind in ("case", "group") if (value := (entry.get(kind) or "").strip())]
         for entry in entries
     ]
-    above: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def top(key: tuple[str, str]) -> tuple[str, str]:
-        while (over := above.get(key, key)) != key:
-            # Half of the way is cut short each time, so long chains do not stay long.
-            above[key] = above.get(over, over)
-            key = over
-        return key
-
-    for found in keys:
-        for other in found[1:]:
-            one, two = sorted((top(found[0]), top(other)))
-            # A case before a group, and of two the first in order: the name hangs on no order.
-            if one != two:
-                above[two] = one
-    return [top(found[0])[1] if found else "" for found in keys]
+    # A case before a group, and of two the first in order: the name hangs on no order.
+    return ["" if key is None else key[1] for key in joined(keys)]
 
 
 def _split(name: str) -> str:
     return _SPLITS.get(name.lower(), name)
 
 
-def _from_folder(folder: Path, val_share: float) -> list[Row]:
+def _from_folder(folder: Path, val_share: float, problems: list[Problem] | None) -> list[Row]:
     source = _source(folder)
     rows = [
         Row(
@@ -266,7 +266,7 @@ def _from_folder(folder: Path, val_share: float) -> list[Row]:
         )
         for number, (label, image) in enumerate(_images(folder / "images"), 1)
     ]
-    _check_masks(rows)
+    rows = _with_own_masks(rows, problems)
     # Nothing says what belongs where: the same images are always on the same side.
     return held_out(rows, val_share, _SPLIT_SEED, "val")
 
@@ -360,6 +360,7 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
                     device=path.stem,
                     entry=len(rows) + 1,
                     index=index,
+                    grouped=groups is not None,
                 )
             )
     if not rows:
@@ -372,14 +373,22 @@ def _mask(folder: Path, label: str, image: Path) -> Path | None:
     return mask if _is_file(mask) else None
 
 
-def _check_masks(rows: Sequence[Row]) -> None:
-    """Refuse two images that would share one mask."""
+def _with_own_masks(rows: Sequence[Row], problems: list[Problem] | None) -> list[Row]:
+    """Refuse two images that would share one mask; or leave the second without, and say so."""
     owner: dict[Path, Row] = {}
+    kept: list[Row] = []
     for row in rows:
         if row.mask is not None and owner.setdefault(row.mask, row) is not row:
-            raise DatasetError(
+            error = DatasetError(
                 _("Two images of one label differ only in their ending and have one mask.")
             )
+            if problems is None:
+                raise error
+            problems.append(Problem(row.entry, error))
+            kept.append(replace(row, mask=None))
+        else:
+            kept.append(row)
+    return kept
 
 
 def _source(folder: Path) -> str:

@@ -40,6 +40,8 @@ class Row:
         Its place in the split's arrays; None for a file.
     about
         What else the manifest says of it, by column.
+    grouped
+        Whether the data say what it must stay with; else ``group`` is made of its name.
     """
 
     image: Path
@@ -52,6 +54,15 @@ class Row:
     entry: int = 0
     index: int | None = None
     about: Mapping[str, str] = field(default_factory=dict, hash=False)
+    grouped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one entry of a dataset; ``entry`` as :attr:`Row.entry`."""
+
+    entry: int
+    error: DatasetError
 
 
 def not_positive(positive: str) -> str:

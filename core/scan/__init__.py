@@ -9,6 +9,7 @@ scans with the exact lesion mask, ``core.scan.samples`` the ones that ship for t
 from __future__ import annotations
 
 from core.scan._archive import ArchiveMember, files_of, is_archive, open_archive
+from core.scan._bare import Bare, bare_picture
 from core.scan._correct import (
     contrast,
     crop,
@@ -50,6 +51,7 @@ from core.scan.samples import Sample, list_samples, open_sample
 
 __all__ = [
     "ArchiveMember",
+    "Bare",
     "Box",
     "Check",
     "CheckName",
@@ -67,6 +69,7 @@ __all__ = [
     "Scan",
     "Spacing",
     "Window",
+    "bare_picture",
     "case_number",
     "check_figure",
     "check_name",

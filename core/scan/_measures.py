@@ -237,10 +237,27 @@ def lettering(picture: NDArray[np.uint8]) -> float:
     picture
         uint8 ``(H, W)``.
     """
+    return float(strokes(picture)[1].mean())
+
+
+def strokes(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Find burned-in strokes as :func:`lettering` counts them.
+
+    Parameters
+    ----------
+    picture
+        uint8 ``(H, W)``.
+
+    Returns
+    -------
+    tuple
+        The picture reduced to a short side of 1024 pixels at the most, uint8 ``(h, w)``, and of
+        the same size 1 on and beside strokes, else 0.
+    """
     small = _reduced(picture, _LETTER_SIDE)
-    strokes = np.abs(cv2.Laplacian(small, cv2.CV_16S, ksize=1)) >= _STROKE
-    around = cv2.dilate(strokes.view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
-    return float(around.mean())
+    found = np.abs(cv2.Laplacian(small, cv2.CV_16S, ksize=1)) >= _STROKE
+    around = cv2.dilate(found.view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))
+    return small, np.asarray(around, np.uint8)
 
 
 def grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

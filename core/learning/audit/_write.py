@@ -1,0 +1,62 @@
+"""Files that are there whole or not at all, whatever ends the process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from core.errors import LearningError
+from core.text import _
+
+
+def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file beside its place and move it there.
+
+    Parameters
+    ----------
+    path, content
+        What is written where; folders are made.
+    replace
+        Whether a file that is there may go.
+
+    Raises
+    ------
+    LearningError
+        A file is there and may not go, or nothing can be written.
+    """
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # What mkstemp makes is for its owner alone; a report is as readable as any new file.
+        os.chmod(partial, 0o666 & ~_umask())
+        if replace:
+            os.replace(partial, path)
+            return
+        try:
+            # A second name is only given where there is none: never over what is there.
+            os.link(partial, path)
+        except FileExistsError as error:
+            raise LearningError(
+                _("There is a file of this name already; move it, or write elsewhere with --out.")
+            ) from error
+    except OSError as error:
+        raise LearningError(
+            _("The folder cannot be written to: it is full, or may not be written.")
+        ) from error
+    finally:
+        if partial is not None:
+            with suppress(OSError):
+                os.unlink(partial)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
