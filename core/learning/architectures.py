@@ -115,7 +115,7 @@ def build_network(
             raise LearningError(_("This network starts without weights: leave --weights out."))
         model = lesion_net(size, labels, widths=widths or WIDTHS, name=member)
         outputs = Outputs(
-            logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES, **_embedding_field()
+            logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES, embedding=EMBEDDING
         )
         return Network(model, InputSpec(size), outputs)
     if name == SEED_CNN:
@@ -125,11 +125,6 @@ def build_network(
             raise LearningError(_("seed-cnn takes 150 pixels a side and tells two labels apart."))
         return _seed_cnn()
     return _transfer(name, labels, size, weights)
-
-
-def _embedding_field() -> dict[str, str]:
-    # A card names the embedding once its reader knows the entry.
-    return {"embedding": EMBEDDING} if "embedding" in Outputs.__dataclass_fields__ else {}
 
 
 def _seed_cnn() -> Network:

@@ -166,7 +166,8 @@ def _flush(path: Path) -> None:
 def _not_written() -> LearningError:
     return LearningError(
         _(
-            "The run cannot be kept: its disk is full or may not be written to. Make room and use --resume."
+            "The run cannot be kept: its disk is full or may not be written to. Make room and "
+            "use --resume."
         )
     )
 

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import DatasetError, LearningError
+from core.errors import BundleInvalid, DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import LESION_NET, SEED_CNN
 from core.learning.commands.common import add_label_names, note, table_of, write
+from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
 from core.learning.forms import VAL_SHARE, read_dataset
+from core.learning.refusal import fit_rows
 from core.learning.rows import (
     Row,
     as_known,
@@ -141,6 +143,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
             "input side, pixels: a multiple of 16 ({size} by default), or 150 for seed-cnn"
         ).format(size=defaults.size),
     )
+    parser.add_argument(
+        "--coverage",
+        type=_coverage,
+        default=0.9,
+        help=_("share of the scans whose right answer stays possible where it says not sure"),
+    )
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
     parser.add_argument("--about", type=Path, help=_("JSON file with the card's texts"))
@@ -164,6 +172,13 @@ def _rate(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(_("must be more than 0 and less than 1"))
+    return value
+
+
+def _coverage(text: str) -> float:
+    value = float(text)
+    if not 0.5 <= value < 1:
+        raise argparse.ArgumentTypeError(_("must be from 0.5 to less than 1"))
     return value
 
 
@@ -309,10 +324,27 @@ def write_bundle_of(
             "seconds_this_run": round(fitted.seconds),
         }
         | ({"tried": about["tried"]} if "tried" in about else {}),
+        abstention=measured_abstention(
+            fit_abstention(held_p, truth == target, args.coverage),
+            val_p,
+            val_positive,
+            thresholds[_APPROVED],
+        ),
     )
     reference = Reference(val_p.astype(np.float32), val_positive)
     folder = args.out / "models" / args.task / args.version
-    write_bundle(folder, fitted.network.model, card, reference, replace=True)
+    bundle = write_bundle(folder, fitted.network.model, card, reference, replace=True)
+    try:
+        known = [row for row in rows if row.split == "train"]
+        reference = replace(reference, extra=fit_rows(bundle, known, seed=args.seed))
+    except (LearningError, BundleInvalid) as error:
+        # A model without it is whole, and says of every picture that nothing was checked.
+        note(
+            _("The model will not say whether a picture is a scan it knows. {reason}").format(
+                reason=error
+            )
+        )
+    write_bundle(folder, folder / "model.keras", card, reference, replace=True)
     # Measured through the predictor itself, so that the figures are those of what ships.
     settings = replace(load_settings({}), var=args.out.resolve())
     reader = Predictor.load(args.task, args.version, settings=settings)
