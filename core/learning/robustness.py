@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
-from core.learning.evaluation import Scored, figures, score
+from core.learning.evaluation import BatchReader, figures, score
 from core.learning.rows import Row
-from core.model import Reader
 from core.scan import Scan
 from core.text import _
 
@@ -38,8 +38,23 @@ GRADES: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "cropping": (0.05, 0.1, 0.2),
     }
 )
-#: Headline figures that are followed.
-_FOLLOWED = ("accuracy", "recall", "specificity", "roc_auc", "ece", "dice_mean", "mask_peak")
+#: Headline figures that are followed; those of the heat would double the time it takes.
+_FOLLOWED = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "f1",
+    "roc_auc",
+    "pr_auc",
+    "brier",
+    "ece",
+    "dice_mean",
+    "iou_mean",
+    "mask_peak",
+)
+_COUNTS = ("n", "refused", "unread", "abstained")
 
 
 def _brightness(pixels: Pixels, grade: float, _rng: np.random.Generator) -> Pixels:
@@ -136,10 +151,10 @@ class Change:
 
 def robustness(
     rows: Sequence[Row],
-    reader: Reader,
+    reader: BatchReader,
     labels: Sequence[str],
     positive: str,
-    progress: Callable[[str, float], None] = lambda _name, _grade: None,
+    progress: Callable[[str, float, int], None] = lambda _name, _grade, _done: None,
 ) -> Iterator[dict[str, Any]]:
     """Evaluate again under every change and grade.
 
@@ -148,21 +163,26 @@ def robustness(
     rows, reader, labels, positive
         As of :func:`core.learning.evaluation.score`.
     progress
-        Called before each change and grade.
+        Called with the change, its grade, and how many scans are done under it.
 
     Yields
     ------
     dict
-        ``change``, ``grade``, ``n``, ``refused``, and headline figures with their intervals.
+        ``change``, ``grade``, ``n``, ``refused``, ``unread``, ``abstained``, and headline figures
+        with their intervals.
     """
     for name, grades in GRADES.items():
         for grade in grades:
-            progress(name, grade)
-            found: Scored = score(rows, reader, labels, positive, alter=Change(name, grade))
-            report = figures(found)
-            yield {
-                "change": name,
-                "grade": grade,
-                "n": report["n"],
-                "refused": report["refused"],
-            } | {key: report[key] for key in _FOLLOWED if key in report}
+            found = score(
+                rows,
+                reader,
+                labels,
+                positive,
+                partial(progress, name, grade),
+                Change(name, grade),
+                heat=False,
+            )
+            report = figures(found, only=_FOLLOWED)
+            yield {"change": name, "grade": grade} | {
+                key: report[key] for key in (*_COUNTS, *_FOLLOWED) if key in report
+            }

@@ -196,23 +196,40 @@ def load_mask(row: Row, height: int, width: int) -> NDArray[np.uint8]:
     """
     if row.mask is None:
         return np.zeros((height, width), np.uint8)
-    if row.index is not None:
-        found = _pixels(row, "masks")
-    else:
-        try:
-            found = read_scan(_bytes(row, row.mask)).grey
-        except ScanError as error:
-            raise DatasetError(
-                _("The mask of entry {n} of the dataset cannot be read: {reason}").format(
-                    n=row.entry, reason=error
-                )
-            ) from error
+    found = _mask(row)
     if found.shape != (height, width):
         raise DatasetError(
             _("The mask of entry {n} of the dataset has another size than its image.").format(
                 n=row.entry
             )
         )
+    return found
+
+
+def lesion_share(row: Row) -> float:
+    """Return the share of the row's mask that is lesion, 0..1; 0 without a mask.
+
+    Raises
+    ------
+    DatasetError
+        As for :func:`load_mask`, whatever size the mask has.
+    """
+    return 0.0 if row.mask is None else float((_mask(row) > 127).mean())
+
+
+def _mask(row: Row) -> NDArray[np.uint8]:
+    """Decode the row's mask, which it has, in its own size."""
+    if row.index is not None:
+        found = _pixels(row, "masks")
+    else:
+        try:
+            found = read_scan(_bytes(row, row.mask or row.image)).grey
+        except ScanError as error:
+            raise DatasetError(
+                _("The mask of entry {n} of the dataset cannot be read: {reason}").format(
+                    n=row.entry, reason=error
+                )
+            ) from error
     brightest = int(found.max(initial=0))
     if 1 < brightest <= 127:
         # An indexed mask, or one of several kinds: read as it is, its lesion would be lost.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from learning_factory import LABELS, write_png
 
-from core.errors import DatasetError, PredictionFailed
+from core.errors import DatasetError, ModelError, OverreadError, PredictionFailed
 from core.learning.evaluation import (
     Scored,
     calibration_line,
@@ -22,7 +22,8 @@ from core.learning.evaluation import (
     score,
 )
 from core.learning.rows import Row
-from core.scan import Scan
+from core.model import BatchRead
+from core.scan import LesionSpec, PhantomSpec, Scan, make_phantom
 
 KEYS = {
     "accuracy",
@@ -46,16 +47,23 @@ KEYS = {
 
 
 def scored(p: Any, positive: Any, group: Any = None, **others: Any) -> Scored:
+    """Scans with these probabilities, NaN for one that could not be read."""
     p, truth = np.asarray(p, np.float64), np.where(positive, 2, 1).astype(np.int64)
-    nothing = np.full(len(p), np.nan)
+    nothing, words = np.full(len(p), np.nan), np.full(len(p), "")
     maps = dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing"), nothing)
+    refused = np.asarray(others.pop("refused", np.isnan(p)), np.bool_)
     return Scored(
         labels=LABELS,
         positive="malignant",
         truth=truth,
         probabilities=np.stack([0.2 * (1 - p), 0.8 * (1 - p), p], axis=1),
         group=np.array([str(i) for i in range(len(p))] if group is None else group, np.str_),
-        refused=0,
+        refused=refused,
+        sure=np.asarray(others.pop("sure", ~refused), np.bool_),
+        reason=np.where(refused, "refused", words),
+        entry=np.arange(1, len(p) + 1),
+        file=words,
+        digest=words,
         **(maps | {name: np.asarray(value, np.float64) for name, value in others.items()}),
     )
 
@@ -68,16 +76,43 @@ class FakeReader:
     heat: Callable[[Scan, str], np.ndarray]
     probabilities: dict[str, float]
     answer: str = "malignant"
-    asked: list[str | None] = field(default_factory=list)
+    heat_available: bool = True
+    #: For each call: the class that was asked for, and how many scans were read.
+    asked: list[tuple[str | None, int]] = field(default_factory=list)
 
-    def read(self, scan: Scan, target: str | None = None) -> Any:
-        self.asked.append(target)
+    def read_many(
+        self,
+        scans: Iterable[Any],
+        *,
+        batch_size: int = 16,
+        target: str | None = None,
+        heat: bool = True,
+    ) -> Generator[BatchRead]:
+        call = len(self.asked)
+        self.asked.append((target, 0))
+        for source in scans:
+            try:
+                scan = source() if callable(source) else source
+            except OverreadError as error:
+                yield BatchRead(None, None, error)
+                continue
+            self.asked[call] = (target, self.asked[call][1] + 1)
+            try:
+                yield BatchRead(scan, self._prediction(scan, target, heat), None)
+            except ModelError as error:
+                yield BatchRead(scan, None, error)
+
+    def _prediction(self, scan: Scan, target: str | None, heat: bool) -> Any:
         shown = target or self.answer
+        lesion = self.lesion(scan)
         return SimpleNamespace(
             probabilities=self.probabilities,
             heat_class=shown,
+            refused=False,
+            sure=None,
+            heat_available=self.heat_available and heat,
             heat=lambda: self.heat(scan, shown),
-            lesion_map=lambda: self.lesion(scan),
+            lesion_map=lambda: lesion,
         )
 
 
@@ -138,18 +173,22 @@ def test_heat_that_is_nowhere_is_a_miss(row: Row) -> None:
 @pytest.mark.parametrize(
     ("p", "answer", "wanted"),
     [
-        (0.5, "malignant", [None]),
-        (0.5, "benign", [None, "malignant"]),
+        (0.5, "malignant", [(None, 1)]),
+        (0.5, "benign", [(None, 1), ("malignant", 1)]),
         # Flagged at a low operating point, and yet benign is likelier than not.
-        (0.49, "malignant", [None, "benign"]),
+        (0.49, "malignant", [(None, 1), ("benign", 1)]),
     ],
 )
 def test_the_heat_judged_is_that_of_the_predicted_class(
-    row: Row, p: float, answer: str, wanted: list[str | None]
+    row: Row, p: float, answer: str, wanted: list[tuple[str | None, int]]
 ) -> None:
-    reader = _reader(p, answer=answer)
-    score([row], reader, LABELS, "malignant")
+    said = wanted[-1][0] or answer
+    reader = _reader(
+        p, answer=answer, heat=lambda _scan, shown: _at(15, 15) if shown == said else _at(0, 0)
+    )
+    found = score([row], reader, LABELS, "malignant")
     assert reader.asked == wanted
+    assert found.cam_pointing[0] == 1
 
 
 def test_a_scan_without_lesion_has_no_overlap(row: Row) -> None:
@@ -169,19 +208,89 @@ def test_a_model_without_map_is_judged_by_its_classes_only(row: Row) -> None:
     assert report["cam_pointing"]["value"] == 1
 
 
-def test_refused_scans_are_counted(row: Row, tmp_path: Path) -> None:
+def test_scans_that_need_another_heat_are_read_again_in_batches(row: Row) -> None:
+    reader = _reader(0.4)
+    found = score([row] * 40, reader, LABELS, "malignant", batch_size=16)
+    assert reader.asked == [(None, 40), ("benign", 16), ("benign", 16), ("benign", 8)]
+    assert (found.cam_pointing == 1).all()
+
+
+def test_without_heat_the_rest_is_measured_all_the_same(row: Row) -> None:
+    reader = _reader(0.4)
+    found = score([row], reader, LABELS, "malignant", heat=False)
+    assert reader.asked == [(None, 1)]
+    assert np.isnan(found.cam_pointing[0])
+    assert found.dice[0] == pytest.approx(0.5)
+
+
+def test_a_model_that_has_no_heat_is_not_said_to_point_elsewhere(row: Row) -> None:
+    found = score([row], _reader(heat_available=False), LABELS, "malignant")
+    assert np.isnan(found.cam_pointing[0])
+
+
+def test_a_scan_that_cannot_be_opened_counts_as_wrong_and_says_why(
+    row: Row, tmp_path: Path
+) -> None:
     broken = tmp_path / "images/malignant/b.png"
     broken.write_bytes(row.image.read_bytes()[:60])
-    unreadable = Row(broken, None, "malignant", "val", "ward", "case2", "")
+    unreadable = Row(broken, row.mask, "malignant", "val", "ward", "case2", "", entry=7)
     done: list[int] = []
     found = score([unreadable, row], _reader(), LABELS, "malignant", done.append)
-    assert (found.refused, len(found.truth), done) == (1, 1, [1, 2])
+    assert done == [1, 2]
+    assert found.unread.tolist() == [True, False]
+    assert found.refused[0]
+    assert found.reason[0]
+    assert found.entry[0] == 7
+    # The lesion that its mask shows was neither outlined nor pointed at.
+    for values in (found.dice, found.iou, found.mask_peak, found.cam_pointing):
+        assert values[0] == 0
+    report = figures(found)
+    assert (report["n"], report["refused"], report["unread"]) == (2, 2, 1)
+    assert report["accuracy"]["value"] == report["recall"]["value"] == 0.5
+    assert report["dice_mean"]["value"] == pytest.approx(0.25)
 
-    def refuses(_scan: Scan) -> np.ndarray:
+
+def test_a_scan_the_model_fails_on_counts_as_wrong(row: Row) -> None:
+    def fails(_scan: Scan) -> np.ndarray:
         raise PredictionFailed("no answer")
 
-    report = figures(score([row, row], _reader(lesion=refuses), LABELS, "malignant"))
-    assert report == {"n": 0, "refused": 2, "labels": list(LABELS), "positive": "malignant"}
+    found = score([row, row], _reader(lesion=fails), LABELS, "malignant")
+    assert found.unread.all()
+    assert found.reason.tolist() == ["no answer"] * 2
+    report = figures(found)
+    assert (report["n"], report["accuracy"]["value"], report["brier"]["value"]) == (2, 0, 1)
+
+
+def test_a_scan_that_fails_the_quality_check_is_scored_and_counted(row: Row) -> None:
+    # A grey card: blank.
+    found = score([row], _reader(0.9), LABELS, "malignant")
+    assert (bool(found.refused[0]), bool(found.sure[0]), bool(found.unread[0])) == (
+        True,
+        False,
+        False,
+    )
+    assert "quality" in found.reason[0]
+    assert found.score[0] == 0.9
+    assert figures(found)["recall"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "refused", "abstained"), [((True, True), 1, 0), ((False, False), 0, 1)]
+)
+def test_what_the_model_refuses_or_is_unsure_of_is_counted_and_scored(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: tuple[bool, bool],
+    refused: int,
+    abstained: int,
+) -> None:
+    monkeypatch.setattr("core.learning.evaluation._reading.verdict", lambda _prediction: said)
+    made = make_phantom(PhantomSpec(320, 240, lesion=LesionSpec()), seed=4)
+    image = write_png(tmp_path / "images/malignant/a.png", np.array(made.scan.grey))
+    row = Row(image, None, "malignant", "val", "ward", "case1", "")
+    report = figures(score([row], _reader(0.9), LABELS, "malignant"))
+    assert (report["n"], report["refused"], report["abstained"]) == (1, refused, abstained)
+    assert report["accuracy"]["value"] == 1
 
 
 def test_an_outline_that_cannot_be_used_is_no_refusal(row: Row) -> None:

@@ -107,7 +107,7 @@ def test_figures_are_those_of_the_changed_scans(tmp_path: Path) -> None:
     )
     told = list(robustness(rows, reader, LABELS, "malignant"))
     assert [(entry["change"], entry["grade"]) for entry in told] == EVERY
-    assert all((entry["n"], entry["refused"]) == (18, 0) for entry in told)
+    assert all((entry["n"], entry["unread"]) == (18, 0) for entry in told)
     # Every scan was read once under each change, and none as it is.
     originals = {read.digest for read in (make_scan(row) for row in rows)}
     assert len(seen) >= 12 * len(EVERY)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import Any
 
 from core.text import _
+
+#: Seconds before the first line about how far it is, and between two of them: in a log, and on a
+#: terminal, where one line is written over.
+_FIRST, _LOG, _TERMINAL = 1.5, 2.0, 0.2
 
 
 def write(text: str) -> None:
@@ -19,6 +24,45 @@ def note(text: str) -> None:
     """Say how far it is, where it does not mix with what a program reads."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+class Steps:
+    """Says how far a piece of work over many scans is, where it takes longer than a moment.
+
+    Parameters
+    ----------
+    title
+        What is done.
+    total
+        How many there are.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title = title
+        self._total = total
+        self._began = time.monotonic()
+        self._due = self._began + _FIRST
+        self._over = sys.stderr.isatty()
+        self._shown = False
+
+    def __call__(self, done: int) -> None:
+        """Tell that so many are done."""
+        now = time.monotonic()
+        last = done == self._total and self._shown
+        if now < self._due and not last:
+            return
+        self._due, self._shown = now + (_TERMINAL if self._over else _LOG), True
+        rate = done / max(1e-9, now - self._began)
+        line = _("{title}: {done} of {n} scans · {rate} scans/s · {seconds} s left").format(
+            title=self._title,
+            done=done,
+            n=self._total,
+            rate=f"{rate:.1f}",
+            seconds=round((self._total - done) / max(rate, 1e-9)),
+        )
+        end = "" if self._over and done < self._total else "\n"
+        sys.stderr.write(f"\r{line}\x1b[K{end}" if self._over else f"{line}\n")
+        sys.stderr.flush()
 
 
 def add_label_names(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +81,6 @@ def table_of(name: str, report: dict[str, Any]) -> str:
     for key, value in report.items():
         if isinstance(value, dict) and "value" in value:
             lines.append(
-                f"  {key:18} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+                f"  {key:22} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
             )
     return "\n".join(lines)

@@ -4,28 +4,59 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from core.errors import LearningError
-from core.learning.commands.common import add_label_names, note, table_of, write
-from core.learning.evaluation import score
+from core import __version__
+from core.errors import DatasetError, LearningError
+from core.learning.commands.common import Steps, add_label_names, note, table_of, write
+from core.learning.evaluation import Scored, scans_csv, score
 from core.learning.forms import read_dataset, rows_of_split
+from core.learning.page import report_html
 from core.learning.report import full_report
-from core.learning.robustness import robustness
-from core.learning.rows import fingerprint
-from core.model import Predictor
+from core.learning.robustness import GRADES, robustness
+from core.learning.rows import Row, as_known, fingerprint, known_labels
+from core.model import (
+    Bundle,
+    Card,
+    Predictor,
+    attach_evaluation,
+    evaluation_name,
+    resolve,
+)
 from core.settings import load_settings
 from core.text import _
+
+_REPORT, _PAGE, _SCANS = "report.json", "report.html", "scans.csv"
 
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate`` takes."""
     parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
     parser.add_argument("--version", help=_("version; the newest if left out"))
-    parser.add_argument("--data", type=Path, required=True, help=_("dataset: folder or .npz"))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        nargs="+",
+        action="extend",
+        help=_("datasets: folders or .npz files"),
+    )
     add_label_names(parser)
     parser.add_argument("--split", help=_("only rows of this split"))
-    parser.add_argument("--out", type=Path, help=_("folder for report.json"))
+    parser.add_argument(
+        "--out", type=Path, help=_("folder for report.json, report.html and scans.csv")
+    )
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help=_("put the report beside the model, where the app shows it"),
+    )
     parser.add_argument(
         "--robustness",
         action="store_true",
@@ -35,44 +66,146 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Measure a bundle on a dataset folder.
+    """Measure a bundle on datasets.
 
     Raises
     ------
     OverreadError
-        The bundle or the data cannot be used.
+        The bundle or the data cannot be used, or the report cannot be written.
     """
-    predictor = Predictor.load(args.model, args.version, settings=load_settings())
-    card = predictor.bundle.card
-    rows = rows_of_split(read_dataset(args.data, card.labels, names=args.label_names), args.split)
-    scored = score(rows, predictor, card.labels, card.positive)
-    report = full_report(scored, card.operating_points, card.approved_operating_point) | {
+    settings = load_settings()
+    # What is wrong with the command is said before anything that takes time.
+    rows = _rows(args, resolve(args.model, args.version, settings=settings).card)
+    if args.out:
+        _check_folder(args.out)
+    predictor = Predictor.load(args.model, args.version, settings=settings)
+    if args.attach:
+        _check_folder(predictor.bundle.folder)
+    card = predictor.card
+    # A file that is not there any more is found now, and not when all is read.
+    origin = _origin(predictor.bundle, rows, args.split)
+    title = _("Evaluating")
+    scored = score(rows, predictor, card.labels, card.positive, Steps(title, len(rows)))
+    _check_read(scored)
+    report = full_report(scored, card.operating_points, card.approved_operating_point)
+    report |= origin
+    if args.robustness:
+        report["robustness"] = _robustness(rows, predictor)
+    text = json.dumps(report, indent=1, allow_nan=False)
+    page = report_html(report, card)
+    name = evaluation_name(report["data"]["name"], report["data"]["split"])
+    if args.out:
+        scans = scans_csv(scored, predictor.bundle)
+        _write(args.out, {_REPORT: text.encode(), _SCANS: scans, _PAGE: page})
+    if args.attach:
+        # Without the table of scans: what travels with a model names no file of a patient.
+        attach_evaluation(predictor.bundle, name, {_REPORT: text.encode(), _PAGE: page})
+    if args.json:
+        write(text)
+        return 0
+    write(table_of(report["data"]["name"], report))
+    for line in _counts(report):
+        write(line)
+    if args.attach:
+        write(_("Attached to the model as “{name}”.").format(name=name))
+    write(_("Decision support, not a medical device."))
+    return 0
+
+
+def _rows(args: argparse.Namespace, card: Card) -> list[Row]:
+    labels = known_labels(card.labels, card.positive)
+    found: list[Row] = []
+    for path in args.data:
+        rows = read_dataset(path, labels, names=args.label_names)
+        if rows and any(row.source == rows[0].source for row in found):
+            # Their cases would be taken for the same people's.
+            raise DatasetError(
+                _("Two of the datasets have the same name; rename the folder of one of them.")
+            )
+        found += rows
+    chosen = rows_of_split(found, args.split)
+    return [as_known(row, card.labels, card.positive) for row in chosen]
+
+
+def _origin(bundle: Bundle, rows: Sequence[Row], split: str | None) -> dict[str, Any]:
+    """Return what was evaluated on what, and when."""
+    sources = list(dict.fromkeys(row.source for row in rows))
+    return {
         "model": {
-            "task": card.task,
-            "version": card.version,
-            "bundle_digest": predictor.bundle.digest,
+            "task": bundle.card.task,
+            "version": bundle.card.version,
+            "bundle_digest": bundle.digest,
         },
         "data": {
-            "name": rows[0].source,
-            "split": args.split or "all",
+            "name": "+".join(sources),
+            "split": split or "all",
             "fingerprint": fingerprint(rows),
         },
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": __version__,
     }
-    if args.robustness:
-        report["robustness"] = list(
-            robustness(
-                rows,
-                predictor,
-                card.labels,
-                card.positive,
-                lambda name, grade: note(f"{name} {grade:g}"),
+
+
+def _robustness(rows: Sequence[Row], predictor: Predictor) -> list[dict[str, Any]]:
+    card = predictor.card
+    total = sum(map(len, GRADES.values()))
+    shown: dict[tuple[str, float], Steps] = {}
+
+    def progress(name: str, grade: float, done: int) -> None:
+        if (name, grade) not in shown:
+            title = f"{len(shown) + 1}/{total} {name} {grade:g}"
+            note(title)
+            shown[name, grade] = Steps(title, len(rows))
+        shown[name, grade](done)
+
+    return list(robustness(rows, predictor, card.labels, card.positive, progress))
+
+
+def _check_read(scored: Scored) -> None:
+    if scored.unread.all():
+        raise LearningError(
+            _("None of the {n} scans could be read. The first: {reason}").format(
+                n=len(scored.truth), reason=scored.reason[0]
             )
         )
-    if args.out:
+
+
+def _counts(report: Mapping[str, Any]) -> list[str]:
+    """Say which scans the app would not answer."""
+    found = []
+    if report["refused"]:
+        found.append(
+            _("{n} refused by the app, {unread} of them unreadable; all count.").format(
+                n=report["refused"], unread=report["unread"]
+            )
+        )
+    if report["abstained"]:
+        found.append(_("{n} answered “not sure”; they count.").format(n=report["abstained"]))
+    return found
+
+
+def _check_folder(folder: Path) -> None:
+    """Find out now, and not after the reading, that nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_written() from error
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files, each whole or not at all."""
+    for name, content in files.items():
+        part = folder / f".{name}.{os.getpid()}.part"
         try:
-            args.out.mkdir(parents=True, exist_ok=True)
-            (args.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+            part.write_bytes(content)
+            part.replace(folder / name)
         except OSError as error:
-            raise LearningError(_("The report cannot be written into this folder.")) from error
-    write(json.dumps(report, indent=1) if args.json else table_of(rows[0].source, report))
-    return 0
+            with suppress(OSError):
+                part.unlink()
+            raise _not_written() from error
+
+
+def _not_written() -> LearningError:
+    return LearningError(_("The report cannot be written into this folder."))
