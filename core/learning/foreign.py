@@ -103,13 +103,14 @@ def leaves(rng: np.random.Generator) -> Grey:
         # Sizes r with density r ** -3 make the picture look the same at every scale.
         radius = (rng.uniform(largest**-2.0, smallest**-2.0)) ** -0.5
         at = rng.uniform(0, width), rng.uniform(0, height)
-        corners = _corners(rng, at, radius, int(shape))
-        mask = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(mask, [np.int32(np.rint(corners))], 255)
-        left, top, wide, high = cv2.boundingRect(np.int32(np.rint(corners)))
+        corners = np.int32(np.rint(_corners(rng, at, radius, int(shape))))
+        left, top, wide, high = cv2.boundingRect(corners)
         rows = slice(max(top, 0), max(top + high, 0))
         columns = slice(max(left, 0), max(left + wide, 0))
-        inside = mask[rows, columns] > 0
+        # A mask of the leaf's own size: most are small, and there are hundreds.
+        mask = np.zeros(canvas[rows, columns].shape, np.uint8)
+        cv2.fillPoly(mask, [corners - np.array([columns.start, rows.start], np.int32)], 255)
+        inside = mask > 0
         if not inside.any():
             continue
         fill = rng.uniform(0, 255) + 60 * _ramp(rng, inside.shape) * rng.uniform(-1, 1)

@@ -43,8 +43,9 @@ _PASS_PLANE, _PASS_FAR = 0.99, 0.995
 #: How far beyond the scans of a fit a limit lies at least, as a share of the way from their
 #: average: an unseen scanner is never as alike as scans the fit has seen.
 _MARGIN = 1.1
-#: Made-up pictures a fit is taught with. Their seed is far from those of tests and benchmarks.
-_FOREIGN, _FOREIGN_SEED = 960, 7_001
+#: Made-up pictures a fit is taught with: as many as scans, within these bounds. Their seed is far
+#: from those of tests and benchmarks.
+_FEWEST_FOREIGN, _MOST_FOREIGN, _FOREIGN_SEED = 120, 960, 7_001
 #: Changes a scan may have gone through before it is read; of each scan one.
 _CHANGES = (
     ("brightness", -30.0),
@@ -279,7 +280,8 @@ def fit_rows(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return the statistics for ``Reference.extra``; see :func:`with_familiarity`."""
-    total = 2 * len(rows) + _FOREIGN
+    count = min(max(len(rows), _FEWEST_FOREIGN), _MOST_FOREIGN)
+    total = 2 * len(rows) + count
     sources: list[str] = []
 
     def known() -> Any:
@@ -298,7 +300,7 @@ def fit_rows(
             progress(done, total)
             yield scan
 
-    made = foreign_pictures(_FOREIGN, _FOREIGN_SEED + seed)
+    made = foreign_pictures(count, _FOREIGN_SEED + seed)
     inside = embeddings_of(bundle, counted(known(), 0))
     outside = embeddings_of(
         bundle, counted((Scan.from_pixels(grey) for _kind, grey in made), 2 * len(rows))

@@ -11,7 +11,7 @@ import pytest
 from core.errors import LearningError
 from core.learning.foreign import KINDS, foreign_pictures, shuffled
 from core.learning.refusal import ErrorRate, fit_familiarity, varied
-from core.model import FamiliarityCheck, Predictor, embeddings_of
+from core.model import FamiliarityCheck, Predictor, embeddings_of, read_bundle, resolve
 from core.scan import LesionSpec, PhantomSpec, Scan, list_samples, make_phantom, open_sample
 from core.settings import load_settings
 
@@ -149,10 +149,11 @@ def test_an_error_rate_has_its_interval() -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> Predictor:
-    predictor = Predictor.load("breast-ultrasound", settings=load_settings({}))
-    if FamiliarityCheck.from_arrays(predictor.bundle.reference.extra) is None:
+    settings = load_settings({})
+    bundle = read_bundle(resolve("breast-ultrasound", settings=settings).folder)
+    if FamiliarityCheck.from_arrays(bundle.reference.extra) is None:
         pytest.skip("The shipped bundle has no statistics of known scans.")
-    return predictor
+    return Predictor.load("breast-ultrasound", bundle.card.version, settings=settings)
 
 
 def test_what_ships_knows_its_samples_and_phantoms(shipped: Predictor) -> None:
