@@ -68,6 +68,10 @@ def explore(item: OpenScan, prediction: Prediction, person: Person) -> None:
             st.caption(_("These figures are of scans the model knows; this is none of them."))
         if item.quality.failed:
             st.caption(_("These figures are of scans that pass the quality check; this one fails."))
+        if prediction.refused:
+            st.caption(_("These figures are of scans the model knows; this one is none."))
+        elif prediction.sure is False:
+            st.caption(_("On this scan the model is not sure, wherever it flags."))
         sends = Permission.SEND_FEEDBACK in permissions_of(person.role)
         if item.last_explored is not None and sends:
             st.caption(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,17 @@ def test_it_says_whether_this_scan_would_be_flagged_there(clinician: AppTest) ->
     assert "not be flagged" in said
     # What is not flagged never reads as all clear, in exploration neither.
     assert said.count("does not exclude cancer") >= 1
+
+
+def test_a_scan_the_model_is_not_sure_of_is_not_decided_by_a_slider(clinician: AppTest) -> None:
+    app = explore(clinician)
+    item = shown(app)
+    assert item.prediction is not None
+    unsure = "On this scan the model is not sure, wherever it flags."
+    assert unsure not in words(app)
+    item.prediction = replace(item.prediction, sure=False)
+    move(app, 0.6)
+    assert unsure in words(app)
 
 
 def test_a_named_point_is_that_point_exactly(clinician: AppTest) -> None:
