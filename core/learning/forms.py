@@ -16,13 +16,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.errors import DatasetError
 from core.learning.archive import SPLITS, check_arrays, named, npz_arrays
 from core.learning.groups import joined
-from core.learning.rows import Problem, Row, held_out
+from core.learning.rows import Problem, Row, held_out, with_own_masks
 from core.text import _
 
 #: Names of splits, and what else they are called, in whatever case.
@@ -178,7 +177,7 @@ def _from_manifest(
             continue
         seen.add(row.image)
         rows.append(row)
-    return _with_own_masks(rows, problems)
+    return with_own_masks(rows, problems)
 
 
 def _row(
@@ -266,7 +265,7 @@ def _from_folder(folder: Path, val_share: float, problems: list[Problem] | None)
         )
         for number, (label, image) in enumerate(_images(folder / "images"), 1)
     ]
-    rows = _with_own_masks(rows, problems)
+    rows = with_own_masks(rows, problems)
     # Nothing says what belongs where: the same images are always on the same side.
     return held_out(rows, val_share, _SPLIT_SEED, "val")
 
@@ -371,24 +370,6 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
 def _mask(folder: Path, label: str, image: Path) -> Path | None:
     mask = folder / "masks" / label / f"{image.stem}.png"
     return mask if _is_file(mask) else None
-
-
-def _with_own_masks(rows: Sequence[Row], problems: list[Problem] | None) -> list[Row]:
-    """Refuse two images that would share one mask; or leave the second without, and say so."""
-    owner: dict[Path, Row] = {}
-    kept: list[Row] = []
-    for row in rows:
-        if row.mask is not None and owner.setdefault(row.mask, row) is not row:
-            error = DatasetError(
-                _("Two images of one label differ only in their ending and have one mask.")
-            )
-            if problems is None:
-                raise error
-            problems.append(Problem(row.entry, error))
-            kept.append(replace(row, mask=None))
-        else:
-            kept.append(row)
-    return kept
 
 
 def _source(folder: Path) -> str:

@@ -81,6 +81,24 @@ def as_known(row: Row, labels: Sequence[str], positive: str) -> Row:
     return row if row.label == positive or rest not in labels else replace(row, label=rest)
 
 
+def with_own_masks(rows: Sequence[Row], problems: list[Problem] | None) -> list[Row]:
+    """Refuse two images that would share one mask; or leave the second without, and say so."""
+    owner: dict[Path, Row] = {}
+    kept: list[Row] = []
+    for row in rows:
+        if row.mask is not None and owner.setdefault(row.mask, row) is not row:
+            error = DatasetError(
+                _("Two images of one label differ only in their ending and have one mask.")
+            )
+            if problems is None:
+                raise error
+            problems.append(Problem(row.entry, error))
+            kept.append(replace(row, mask=None))
+        else:
+            kept.append(row)
+    return kept
+
+
 def hold_out(rows: Iterable[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
     """Split rows in two without parting a group.
 

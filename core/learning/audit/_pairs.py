@@ -21,7 +21,6 @@ from core.learning.audit._candidates import (
     together,
 )
 from core.learning.audit._facts import Facts
-from core.learning.audit._thumbs import Thumbs
 from core.learning.audit._views import VIEWS
 from core.learning.groups import joined
 
@@ -88,7 +87,8 @@ class Search:
     facts: Facts
     embeddings: NDArray[np.float32] | None = None
     seen: Candidates = NO_CANDIDATES
-    _known: dict[tuple[int, int], float] = field(default_factory=dict)
+    _keys: Indices = field(default_factory=lambda: np.zeros(0, np.int64))
+    _values: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def blank(self) -> Indices:
         """Return the readable images that show nothing."""
@@ -152,33 +152,30 @@ class Search:
 
     def _checked(
         self, first: Indices, second: Indices, view: NDArray[np.int8], progress: Progress
-    ) -> NDArray[np.float64]:
-        todo = [
-            (int(a), int(b), int(v))
-            for a, b, v in zip(first, second, view, strict=True)
-            if (int(a), int(b)) not in self._known
-        ]
-        chunks = [todo[start : start + _CHUNK] for start in range(0, len(todo), _CHUNK)]
-        thumbs, done = self.facts.thumbs, 0
+    ) -> NDArray[np.float32]:
+        # Arrays and no dictionary: there are a million pairs in 100,000 images. A pair is the same
+        # in both directions: either may be asked for with other splits.
+        keys = np.minimum(first, second) * len(self.facts.readable) + np.maximum(first, second)
+        todo = np.flatnonzero(~np.isin(keys, self._keys))
+        values = np.empty(len(todo), np.float32)
+        starts = range(0, len(todo), _CHUNK)
+
+        def check(start: int) -> None:
+            for place, pair in enumerate(todo[start : start + _CHUNK].tolist(), start):
+                one, two = self.facts.thumbs.at(first[pair]), self.facts.thumbs.at(second[pair])
+                values[place] = correlation(one, two, VIEWS[view[pair]])
+
         with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="audit") as pool:
             try:
-                for chunk, values in zip(
-                    chunks, pool.map(lambda each: _correlations(thumbs, each), chunks), strict=True
-                ):
-                    for (a, b, _view), value in zip(chunk, values, strict=True):
-                        # The same in both directions: either may be asked for with other splits.
-                        self._known[a, b] = self._known[b, a] = value
-                    done += len(chunk)
-                    progress(done, len(todo))
+                for start, _done in zip(starts, pool.map(check, starts), strict=True):
+                    progress(min(start + _CHUNK, len(todo)), len(todo))
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-        return np.array(
-            [self._known[int(a), int(b)] for a, b in zip(first, second, strict=True)], np.float64
-        )
-
-
-def _correlations(thumbs: Thumbs, pairs: Sequence[tuple[int, int, int]]) -> list[float]:
-    return [correlation(thumbs.at(a), thumbs.at(b), VIEWS[view]) for a, b, view in pairs]
+        every = np.concatenate([self._keys, keys[todo]])
+        known = np.concatenate([self._values, values])
+        order = np.argsort(every)
+        self._keys, self._values = every[order], known[order]
+        return np.asarray(self._values[np.searchsorted(self._keys, keys)], np.float32)
 
 
 def _same_pixels(digests: Sequence[str | None], splits: Indices, labels: Indices) -> list[Indices]:
