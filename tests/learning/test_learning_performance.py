@@ -131,7 +131,8 @@ def test_scans_without_an_answer_are_told_as_the_report_counts_them(report: dict
     assert found.positives == sum(report["confusion"]["counts"][2]) + 2
     assert found.answered is not None
     assert found.answered.figures["accuracy"] == Figure(**report["accuracy"])
-    assert read_evaluation("ward", "report", report).unread is None
+    earlier = {name: value for name, value in report.items() if name != "unread"}
+    assert read_evaluation("ward", "report", earlier).unread is None
 
 
 def test_the_validation_scores_say_what_an_independent_count_says(tmp_path: Path) -> None:
