@@ -21,7 +21,7 @@ from core.text import _
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate`` takes."""
     parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
-    parser.add_argument("--version", help=_("version; the newest if left out"))
+    parser.add_argument("--version", help=_("version; the active one if left out"))
     parser.add_argument("--data", type=Path, required=True, help=_("dataset: folder or .npz"))
     add_label_names(parser)
     parser.add_argument("--split", help=_("only rows of this split"))
