@@ -194,11 +194,15 @@ class OpenScan:
     def answer_again(self, prediction: Prediction) -> None:
         """Take another answer in place of the one before, and back what was said of that one.
 
-        What the doctor found and drew of the image itself stays.
+        What the doctor found and drew of the image itself stays. Where the other model does not
+        know the picture, its answer is withheld as any is: a reason given for the one before was
+        not given for this one.
         """
         self.release()
-        self.prediction, self.problem = prediction, None
+        self.prediction = self.problem = self.withheld = None
+        self.take(prediction)
         self.controls, self.history = LesionControls(), []
+        self.explored = self.last_explored = self.site_prevalence = None
         for said in ("verdict", "outline"):
             self.drafts.pop(said, None)
         self.withdrawn += 1

@@ -265,6 +265,7 @@ def _answer(item: OpenScan, person: Person) -> None:
             if reason:
                 _read_anyway(item, person, reason)
         elif item.withheld is not None and item.withheld.familiarity is not None:
+            version_line(item, item.withheld)
             reason = ask_to_look(item.withheld.familiarity, key=f"unknown-{item.widget}")
             if reason:
                 _read_anyway(item, person, reason)

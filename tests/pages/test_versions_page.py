@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,29 @@ def test_a_read_that_fails_leaves_the_result_before(
     press(app, f"read-again-{shown(app).widget}")
     assert "The model stopped." in words(app)
     assert shown(app).prediction is before
+
+
+def test_a_version_that_does_not_know_the_picture_withholds_its_answer_as_ever(
+    site: Path, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.model import Familiarity, Predictor
+
+    upload(sign_in(app, "clinician"), ("a.png", scan_bytes(1)))
+    promote(service.settings(), ADMINISTRATOR, TASK, "902.0", "new")
+    answers_with("902.0")
+    app.run()
+    read = Predictor.read
+
+    def unknown(self: Predictor, scan: Any) -> Any:
+        return replace(read(self, scan), familiarity=Familiarity(False, 2.0, 1.0, "unlike"))
+
+    monkeypatch.setattr(Predictor, "read", unknown)
+    press(app, f"read-again-{shown(app).widget}")
+    item = shown(app)
+    assert item.prediction is None
+    assert item.withheld is not None
+    assert item.withheld.version == "902.0"
+    assert "made this result" not in words(app)
 
 
 def test_results_of_a_version_that_is_gone_keep_its_name_everywhere(
