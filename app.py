@@ -6,7 +6,6 @@ once per interaction as ``__main__`` with a session.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,9 +19,9 @@ from core.ui.media import media_routes
 
 @asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-    """Bring the database up to date, then warm the model in the background."""
+    """Bring the database up to date, then warm the model in the background and keep it current."""
     service.start()
-    warming = service.warm_soon(asyncio.get_running_loop())
+    warming = service.warm_soon()
     yield
     warming.cancel()
     service.stop()

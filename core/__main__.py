@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 the job failed (one line on stderr says why), 2 bad usage,
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -63,12 +62,23 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar=_("command"), required=True)
 
-    models = _command(commands, "models", _("list the model bundles found here"))
-    models.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
-    models.set_defaults(run=_models)
-
-    # Knows its arguments without importing TensorFlow.
+    # They know their arguments without importing TensorFlow.
     from core.learning import commands as learning
+    from core.model import commands as versions
+
+    models = _command(commands, "models", _("list the model versions found here"))
+    versions.add_models_arguments(models)
+    models.set_defaults(run=versions.run_models)
+
+    promote = _command(
+        commands, "promote", _("make a version active, once it was loaded whole and checked")
+    )
+    versions.add_promote_arguments(promote)
+    promote.set_defaults(run=versions.run_promote)
+
+    rollback = _command(commands, "rollback", _("make the version active that was before"))
+    versions.add_rollback_arguments(rollback)
+    rollback.set_defaults(run=versions.run_rollback)
 
     audit = _command(
         commands, "audit-data", _("look for leaks and shortcuts in datasets, before training")
@@ -85,6 +95,12 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, "evaluate", _("evaluate a bundle on a dataset folder"))
     learning.add_evaluate_arguments(evaluate)
     evaluate.set_defaults(run=learning.run_evaluate)
+
+    import_model = _command(
+        commands, "import-model", _("check a Keras file of your own and make a bundle of it")
+    )
+    learning.add_import_arguments(import_model)
+    import_model.set_defaults(run=learning.run_import)
 
     from core.score.commands import add_score_arguments, run_score
 
@@ -116,35 +132,6 @@ def _command(commands: Commands, name: str, about: str) -> argparse.ArgumentPars
 def write(line: str) -> None:
     """Write one line of output."""
     sys.stdout.write(f"{line}\n")
-
-
-def _models(options: argparse.Namespace) -> int:
-    from core.model import list_bundles
-
-    entries = list_bundles(load_settings())
-    if options.json:
-        rows = [
-            {
-                "task": entry.task,
-                "version": entry.version,
-                "digest": entry.bundle.digest if entry.bundle else None,
-                "where": "shipped" if entry.shipped else "site",
-                "problem": entry.reason,
-            }
-            for entry in entries
-        ]
-        write(json.dumps(rows, ensure_ascii=False, indent=2))
-        return 0
-    if not entries:
-        write(_("No model bundle was found."))
-    for entry in entries:
-        where = _("ships with Overread") if entry.shipped else _("the site's own")
-        if entry.bundle is not None:
-            state = _("digest {digest}").format(digest=entry.bundle.digest[:12])
-        else:
-            state = _("cannot be used: {reason}").format(reason=entry.reason)
-        write(f"{entry.task} {entry.version} · {where} · {state}")
-    return 0
 
 
 def _migrate(_options: argparse.Namespace) -> int:

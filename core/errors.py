@@ -22,6 +22,8 @@
     ├── ModelError                 a model that cannot be used
     │   ├── BundleNotFound         no such task or version
     │   ├── BundleInvalid          a bundle that is incomplete or contradicts itself
+    │   ├── BundleNotSaved         a bundle that could not be written
+    │   ├── SwitchRefused          another version cannot become active
     │   ├── ModelBusy              too many reads are waiting
     │   └── PredictionFailed       the model ran and gave no usable answer
     ├── LesionError                a map or controls that cannot be used
@@ -123,6 +125,14 @@ class BundleNotFound(ModelError):
 
 class BundleInvalid(ModelError):
     """A bundle that is incomplete or contradicts itself."""
+
+
+class BundleNotSaved(ModelError):
+    """A bundle that could not be written."""
+
+
+class SwitchRefused(ModelError):
+    """Another version cannot become active."""
 
 
 class ModelBusy(ModelError):

@@ -1,8 +1,8 @@
-"""From a scan to a prediction: bundles, registry, and the cached predictor with its Grad-CAM."""
+"""From a scan to a prediction: bundles, versions, and the cached predictor with its Grad-CAM."""
 
 from core.model._abstention import Abstention
 from core.model._batch import BatchRead, Source
-from core.model._bundle import Bundle, Reference, read_bundle, write_bundle
+from core.model._bundle import Bundle, Reference, read_bundle
 from core.model._card import (
     Calibration,
     Card,
@@ -19,14 +19,28 @@ from core.model._gate import Gate
 from core.model._network import (
     Network,
     NetworkOutput,
+    all_finite,
     embeddings_of,
+    has_lambda,
     import_tensorflow,
+    load_keras,
     load_network,
+    parts_of,
+    read_architecture,
 )
 from core.model._prediction import Prediction
-from core.model._predictor import Predictor, Reader
-from core.model._preprocess import Geometry, InputSpec, Intensity, fit, intensity, preprocess
-from core.model._registry import BundleEntry, list_bundles, resolve
+from core.model._predictor import Predictor, Reader, kept
+from core.model._preprocess import (
+    Geometry,
+    InputSpec,
+    Intensity,
+    Resize,
+    fit,
+    intensity,
+    preprocess,
+)
+from core.model._registry import BundleEntry, find_bundle, list_bundles, resolve
+from core.model._save import write_bundle
 from core.model._site import (
     SITE_PREVALENCE_RANGE,
     SitePrevalence,
@@ -35,6 +49,26 @@ from core.model._site import (
     site_prevalence,
 )
 from core.model._statistics import Interval, score_interval, shift_prior, wilson_interval
+from core.model._switches import LONGEST_REASON, Switch, Which, read_switches
+from core.model._version_words import (
+    auc_words,
+    version_state_name,
+    version_state_words,
+    where_words,
+)
+from core.model._versions import (
+    Change,
+    ModelVersion,
+    VersionState,
+    active_bundle,
+    at_the_shell,
+    before,
+    check_bundle,
+    keep_active,
+    promote,
+    rollback,
+    versions,
+)
 from core.model._warm_up import WarmUp, WarmUpStatus, warm_up
 from core.model._words import (
     ELSEWHERE,
@@ -62,6 +96,7 @@ from core.model._words import (
 
 __all__ = [
     "ELSEWHERE",
+    "LONGEST_REASON",
     "SITE_PREVALENCE_RANGE",
     "Abstention",
     "AtThreshold",
@@ -70,6 +105,7 @@ __all__ = [
     "BundleEntry",
     "Calibration",
     "Card",
+    "Change",
     "DataSource",
     "Familiarity",
     "FamiliarityCheck",
@@ -80,6 +116,7 @@ __all__ = [
     "InputSpec",
     "Intensity",
     "Interval",
+    "ModelVersion",
     "Network",
     "NetworkOutput",
     "OperatingPoint",
@@ -90,27 +127,42 @@ __all__ = [
     "Prevalence",
     "Reader",
     "Reference",
+    "Resize",
     "Restated",
     "Share",
     "SitePrevalence",
     "Source",
+    "Switch",
+    "VersionState",
     "WarmUp",
     "WarmUpStatus",
+    "Which",
+    "active_bundle",
+    "all_finite",
     "answer_title",
+    "at_the_shell",
     "at_threshold",
     "attach_evaluation",
+    "auc_words",
+    "before",
+    "check_bundle",
     "class_name",
     "embeddings_of",
     "evaluation_name",
     "evaluations",
     "evidence",
+    "find_bundle",
     "fit",
     "flag_words",
     "flags_from",
+    "has_lambda",
     "import_tensorflow",
     "intensity",
     "iter_frames",
+    "keep_active",
+    "kept",
     "list_bundles",
+    "load_keras",
     "load_network",
     "no_interval",
     "no_scan",
@@ -118,16 +170,21 @@ __all__ = [
     "not_sure",
     "not_sure_means",
     "number_title",
+    "parts_of",
     "point_figures",
     "point_name",
     "preprocess",
     "prevalence_history",
     "prevalence_words",
+    "promote",
+    "read_architecture",
     "read_bundle",
     "read_frames",
+    "read_switches",
     "resolve",
     "restate",
     "restated",
+    "rollback",
     "rooted",
     "score_interval",
     "set_site_prevalence",
@@ -137,7 +194,11 @@ __all__ = [
     "unknown_means",
     "unknown_scan",
     "unlike_any",
+    "version_state_name",
+    "version_state_words",
+    "versions",
     "warm_up",
+    "where_words",
     "wilson_interval",
     "write_bundle",
 ]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,92 +107,44 @@ def _read_reference(path: Path) -> Reference:
     return Reference(scores, positive, arrays)
 
 
-_digests: dict[tuple[tuple[str, int, int], ...], str] = {}
+#: What tells whether the files of a bundle are still the ones that were read: of each its place
+#: on disk, size and times; None for one that is not there.
+FileState: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
+
+_digests: dict[Path, tuple[FileState, str]] = {}
 _digests_lock = Lock()
+
+
+def file_state(folder: Path) -> FileState:
+    """Return the state of a bundle's three files, without reading any."""
+    return tuple(_state(folder / name) for name in FILES)
+
+
+def _state(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # The time of change too: a copy may bring the time of modification along.
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def bundle_digest(folder: Path) -> str:
     """Return the SHA-256 (hex) over the bytes of the three files in fixed order.
 
-    Reading it again is free as long as the files keep their size and modification time.
+    Reading it again is free as long as the files stay the same ones.
     """
-    state = tuple(
-        (str(folder / name), found.st_size, found.st_mtime_ns)
-        for name, found in ((name, (folder / name).stat()) for name in FILES)
-    )
+    state = file_state(folder)
     with _digests_lock:
-        known = _digests.get(state)
-    if known is None:
-        total = hashlib.sha256()
-        for name in FILES:
-            with (folder / name).open("rb") as stream:
-                while chunk := stream.read(2**20):
-                    total.update(chunk)
-        known = total.hexdigest()
-        with _digests_lock:
-            _digests[state] = known
-    return known
-
-
-def write_bundle(
-    folder: Path, model: Any, card: Card, reference: Reference, *, replace: bool = False
-) -> Bundle:
-    """Write a bundle whole or not at all: into a temporary folder that is then renamed.
-
-    Parameters
-    ----------
-    folder
-        The bundle's own folder, ``<root>/<task>/<version>`` as the card says.
-    model
-        A Keras model, or the path of a saved ``.keras`` file.
-    card, reference
-        What goes beside it.
-    replace
-        Whether a bundle already there may be replaced; versions are meant to stay as they are.
-
-    Raises
-    ------
-    BundleInvalid
-        The folder contradicts the card, something is already there, or what was written cannot
-        be read back.
-    """
-    folder = Path(folder)
-    if (folder.parent.name, folder.name) != (card.task, card.version):
-        raise BundleInvalid(_("The bundle's folder must be named by its card's task and version."))
-    if folder.exists() and not replace:
-        raise BundleInvalid(_("This version of the model exists already: choose a new version."))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
-        fresh = work / "bundle"
-        fresh.mkdir()
-        if isinstance(model, str | os.PathLike):
-            shutil.copyfile(model, fresh / MODEL)
-        else:
-            model.save(fresh / MODEL)
-        (fresh / CARD).write_text(card.to_json(), encoding="utf-8")
-        _write_reference(fresh / REFERENCE, reference)
-        _flush(fresh)
-        read_bundle(fresh)
-        if folder.exists():
-            folder.rename(work / "replaced")
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return read_bundle(folder)
-
-
-def _write_reference(path: Path, reference: Reference) -> None:
-    np.savez_compressed(
-        path,
-        allow_pickle=False,
-        validation_scores=reference.validation_scores,
-        validation_positive=reference.validation_positive,
-        **dict(reference.extra),
-    )
-
-
-def _flush(folder: Path) -> None:
+        known = _digests.get(folder)
+    if known is not None and known[0] == state:
+        return known[1]
+    total = hashlib.sha256()
     for name in FILES:
-        with contextlib.closing(os.fdopen(os.open(folder / name, os.O_RDONLY))) as stream:
-            os.fsync(stream.fileno())
+        with (folder / name).open("rb") as stream:
+            while chunk := stream.read(2**20):
+                total.update(chunk)
+    found = total.hexdigest()
+    with _digests_lock:
+        _digests[folder] = (state, found)
+    return found

@@ -14,6 +14,7 @@ import numpy as np
 
 from core.errors import QualityFailed, ScanError
 from core.model._batch import BatchRead, Source
+from core.model._bundle import Bundle
 from core.model._card import OperatingPoint
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor
@@ -102,10 +103,13 @@ class FrameCurve:
     bundle_digest: str
 
     @classmethod
-    def of(cls, points: Iterable[FramePoint], frames: int, predictor: Predictor) -> FrameCurve:
+    def of(
+        cls, points: Iterable[FramePoint], frames: int, reader: Predictor | Bundle
+    ) -> FrameCurve:
         """Put points in order; of several for one frame the last counts."""
         by_frame = {point.index: point for point in points}
-        card = predictor.card
+        bundle = reader if isinstance(reader, Bundle) else reader.bundle
+        card = bundle.card
         return cls(
             points=tuple(by_frame[index] for index in sorted(by_frame)),
             frames=frames,
@@ -114,7 +118,7 @@ class FrameCurve:
             calibrated=card.calibration.method != "none",
             task=card.task,
             version=card.version,
-            bundle_digest=predictor.bundle.digest,
+            bundle_digest=bundle.digest,
         )
 
     @property

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -143,8 +144,7 @@ def load_network(bundle: Bundle, *, embed: bool = False) -> KerasNetwork:
         reference.
     """
     tf = import_tensorflow()
-    _refuse_lambda(bundle)
-    model = _load(bundle)
+    model = load_keras(bundle.model_path)
     _check_model(model, bundle)
     card = bundle.card
     familiar = FamiliarityCheck.from_arrays(bundle.reference.extra)
@@ -219,34 +219,59 @@ def batched(items: Iterable[Scan], size: int) -> Iterator[list[Scan]]:
         yield batch
 
 
-def _refuse_lambda(bundle: Bundle) -> None:
-    # A Lambda layer carries code; the architecture is plain JSON, so it is read before anything
-    # of it is built.
-    unreadable = _("The model's weights cannot be read.")
+def read_architecture(path: Path) -> Any:
+    """Return the architecture of a ``.keras`` file, plain JSON, without building any of it.
+
+    Raises
+    ------
+    BundleInvalid
+        It is no such file.
+    """
     try:
-        with zipfile.ZipFile(bundle.model_path) as archive:
-            architecture = json.loads(archive.read("config.json"))
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-        raise BundleInvalid(unreadable) from error
+        raise _unreadable() from error
+
+
+def parts_of(architecture: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of an architecture: layers, and what they are made of."""
     stack = [architecture]
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
-            if node.get("class_name") in ("Lambda", "__lambda__", "function_lambda"):
-                raise BundleInvalid(
-                    _("The model has a Lambda layer, which carries code: rebuild it without one.")
-                )
+            yield node
             stack.extend(node.values())
         elif isinstance(node, list):
             stack.extend(node)
 
 
-def _load(bundle: Bundle) -> Any:
+def has_lambda(architecture: Any) -> bool:
+    """Tell whether a layer of an architecture carries code."""
+    return any(
+        part.get("class_name") in ("Lambda", "__lambda__", "function_lambda")
+        for part in parts_of(architecture)
+    )
+
+
+def load_keras(path: Path) -> Any:
+    """Build the model of a ``.keras`` file; nothing in it is run as code.
+
+    Raises
+    ------
+    BundleInvalid
+        It has a Lambda layer, is damaged, or has layers that Keras does not know.
+    """
+    # A Lambda layer carries code, so the architecture is looked at before anything is built.
+    if has_lambda(read_architecture(path)):
+        raise BundleInvalid(
+            _("The model has a Lambda layer, which carries code: rebuild it without one.")
+        )
+    tf = import_tensorflow()
     import keras
 
-    tf = import_tensorflow()
     try:
-        return keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (
         ValueError,
         TypeError,
@@ -259,7 +284,17 @@ def _load(bundle: Bundle) -> Any:
         zipfile.BadZipFile,
         tf.errors.OpError,
     ) as error:
-        raise BundleInvalid(_("The model's weights cannot be read.")) from error
+        raise _unreadable() from error
+
+
+def _unreadable() -> BundleInvalid:
+    return BundleInvalid(_("The model's weights cannot be read."))
+
+
+def all_finite(model: Any) -> bool:
+    """Tell whether every weight of a Keras model is a number."""
+    values = (weight.value.numpy() for weight in model.weights)
+    return all(np.isfinite(each).all() for each in values if np.issubdtype(each.dtype, np.floating))
 
 
 def _check_model(model: Any, bundle: Bundle) -> None:
@@ -272,7 +307,5 @@ def _check_model(model: Any, bundle: Bundle) -> None:
         have not in (None, want) for have, want in zip(inputs[0].shape[1:], wanted, strict=True)
     ):
         raise BundleInvalid(_("The model's input size is not the one on its card."))
-    for weight in model.weights:
-        values = weight.value.numpy()
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            raise BundleInvalid(_("The model has weights that are not finite: train it again."))
+    if not all_finite(model):
+        raise BundleInvalid(_("The model has weights that are not finite: train it again."))

@@ -73,8 +73,8 @@ class Predictor:
     ) -> Predictor:
         """Return the predictor of a task, loaded once per bundle digest however many ask.
 
-        Without a version it is the highest that can be used: where a network turns out unusable
-        the next version takes its place (the log says so, and every prediction names its version).
+        Without a version it is the active one: where a network turns out unusable the one that was
+        active before takes its place (the log says so, and every prediction names its version).
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Predictor:
         failure: BundleInvalid | None = None
         for bundle in candidates(chosen, task, version):
             try:
-                return _cached(bundle, chosen.concurrent_reads)
+                return cached(bundle, chosen.concurrent_reads)
             except BundleInvalid as error:
                 failure = failure or error
         assert failure is not None  # noqa: S101  # candidates() is never empty
@@ -242,7 +242,14 @@ _loaded: OrderedDict[tuple[str, int], Future[Predictor]] = OrderedDict()
 _loaded_lock = Lock()
 
 
-def _cached(bundle: Bundle, concurrent_reads: int) -> Predictor:
+def cached(bundle: Bundle, concurrent_reads: int) -> Predictor:
+    """Return the predictor of a bundle, loaded once however many ask.
+
+    Raises
+    ------
+    BundleInvalid
+        Its network cannot be used.
+    """
     key = (bundle.digest, concurrent_reads)
     with _loaded_lock:
         waiting = _loaded.get(key)
@@ -257,6 +264,15 @@ def _cached(bundle: Bundle, concurrent_reads: int) -> Predictor:
         if waiting.exception() is not None:
             with _loaded_lock:
                 _loaded.pop(key, None)
+    return waiting.result()
+
+
+def kept(digest: str, concurrent_reads: int) -> Predictor | None:
+    """Return the predictor of a bundle that is in memory already; never loads one."""
+    with _loaded_lock:
+        waiting = _loaded.get((digest, concurrent_reads))
+    if waiting is None or not waiting.done() or waiting.exception() is not None:
+        return None
     return waiting.result()
 
 

@@ -11,9 +11,9 @@ from core.model import Prediction, unknown_scan
 from core.report import Outline, ReportInput
 from core.text import _
 from core.trust import Person
-from core.ui import service
 from core.ui.context_form import context_of, has_context
 from core.ui.feedback_form import entered, keep_comments, reportable
+from core.ui.model_version import card_of
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.reading_list import reading_list
 from core.ui.report_panel import report_downloads
@@ -95,10 +95,6 @@ def report_input(entry: Entry, item: OpenScan, person: Person) -> ReportInput:
 
 
 def _card(prediction: Prediction | None) -> tuple[str, tuple[str, ...]]:
-    """Return what the model that answered is for and its limits, while it is still loaded."""
-    if prediction is None or service.model().status().state != "ready":
-        return "", ()
-    predictor = service.model().get_predictor()
-    if predictor.bundle.digest != prediction.bundle_digest:
-        return "", ()
-    return predictor.card.intended_use, tuple(predictor.card.limits)
+    """Return what the version that answered is for and its limits, as long as it is here."""
+    card = None if prediction is None else card_of(prediction)
+    return ("", ()) if card is None else (card.intended_use, card.limits)

@@ -39,6 +39,7 @@ from core.text import _
 from core.trust import Person
 from core.ui import picture, service
 from core.ui.lexicon import facts_text
+from core.ui.model_version import load_stored_version, stored_version
 from core.ui.revealed import show_revealed
 from core.ui.wording import class_name, confidence_choice, origin_name, state_name, urgency_name
 
@@ -104,11 +105,12 @@ def forget() -> None:
 
 def _revealed_picture(case: CaseView, revealed: Revealed, drawn: list[Polygon]) -> None:
     """Show the image with the AI's outline as it was sent, made again, and what clinicians drew."""
-    result = None
-    if revealed.reads and service.model().status().state == "ready":
-        predictor = service.model().get_predictor()
+    result = predictor = None
+    if revealed.reads:
+        read = revealed.reads[-1]
+        predictor = stored_version(read.bundle_digest)
         try:
-            result = outline_again(case, revealed.reads[-1], predictor)
+            result = None if predictor is None else outline_again(case, read, predictor)
         except OverreadError as error:
             st.caption(str(error))
     picture.show_picture(case.png, case.image, drawn, _("Clinician"), result)
@@ -116,6 +118,8 @@ def _revealed_picture(case: CaseView, revealed: Revealed, drawn: list[Polygon]) 
         st.caption(_("AI outline, unconfirmed: made again with the same model and controls."))
     elif revealed.reads:
         st.caption(_("The AI's outline cannot be made again here: that model is not loaded."))
+        if predictor is None:
+            load_stored_version(read.task, read.version, read.bundle_digest)
 
 
 def outline_again(

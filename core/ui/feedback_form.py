@@ -244,7 +244,8 @@ def said(entry: Entry, item: OpenScan) -> str:
     """Return everything said of an image, to tell whether it has changed since."""
     drafts = entered(item)
     context = {name: value for name, value in sorted(entry.context.items()) if value}
-    return repr((drafts, context, item.regions, item.measures, item.reason, item.controls))
+    about = (item.regions, item.measures, item.reason, item.controls, item.again)
+    return repr((drafts, context, *about))
 
 
 def reportable(entry: Entry, item: OpenScan) -> str:
@@ -254,7 +255,8 @@ def reportable(entry: Entry, item: OpenScan) -> str:
     swallow clicks. The report itself takes it as it stands when it is asked for.
     """
     context = {k: v for k, v in sorted(entry.context.items()) if v and k != "pseudonym"}
-    return repr((entered(item), context, item.regions, item.measures, item.reason, item.controls))
+    about = (item.regions, item.measures, item.reason, item.controls, item.again)
+    return repr((entered(item), context, *about))
 
 
 def _receipt(entry: Entry, item: OpenScan) -> None:

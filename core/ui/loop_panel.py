@@ -23,7 +23,7 @@ import streamlit as st
 
 from core.errors import OverreadError, QualityFailed
 from core.jobs import Job, shared_runner
-from core.model import FrameCurve, FramePoint, Predictor, iter_frames
+from core.model import Bundle, FrameCurve, FramePoint, Predictor, iter_frames
 from core.scan import Loop, check_quality
 from core.text import _, ngettext
 from core.ui import service
@@ -52,6 +52,7 @@ class _Entry:
     taken: int = 0
     problem: str | None = None
     pace: _Pace | None = None
+    bundle: Bundle | None = None
 
     def collect(self) -> None:
         """Take over what the job has read since the last time."""
@@ -83,6 +84,15 @@ class _Reads:
         while len(self.entries) > _KEPT:
             self.entries.popitem(last=False)
         return found
+
+    def which(self, loop: str, active: str) -> _Which:
+        """Return what a loop's curve on screen is of.
+
+        A switch of versions does not take a curve away: one of another version than the active
+        one stays until the loop is read again.
+        """
+        made = [key for key, each in self.entries.items() if key[0] == loop and each.bundle]
+        return (loop, active) if not made or (loop, active) in made else made[-1]
 
     def stop(self) -> None:
         """Stop every read that is under way."""
@@ -152,21 +162,43 @@ def loop_panel(loop: Loop, digest: str, *, shown: int, key: str) -> int | None:
         st.caption(_("The frames can be read together once the model is ready."))
         return None
     predictor = warm.get_predictor()
-    which = (digest, predictor.bundle.digest)
+    active = (digest, predictor.bundle.digest)
+    which = _session_reads().which(*active)
     entry = _session_reads().entry(which)
     entry.collect()
     if entry.job is not None:
         _follow(which, key)
-    else:
+    elif which == active:
         _offer(which, loop, predictor, shown, key)
+    else:
+        _offer_again(entry, active, loop, predictor, key)
     if entry.points:
-        curve = FrameCurve.of(entry.points.values(), loop.count, predictor)
+        curve = FrameCurve.of(entry.points.values(), loop.count, entry.bundle or predictor)
         st.markdown(purpose())
         st.caption(describe(curve))
         _chart(curve, shown, key)
         _controls(curve, shown, key)
     jump = st.session_state.pop(_jump_key(key), None)
     return jump if isinstance(jump, int) and 0 <= jump < loop.count and jump != shown else None
+
+
+def _offer_again(entry: _Entry, active: _Which, loop: Loop, predictor: Predictor, key: str) -> None:
+    """Say that a curve is another version's than the active one, and offer to read again."""
+    if entry.bundle is None:
+        return
+    words = {"made": entry.bundle.card.version, "active": predictor.card.version}
+    st.caption(
+        _("Version {made} of the model made this curve; version {active} is active now.").format(
+            **words
+        )
+    )
+    st.button(
+        _("Read all frames again with version {active}").format(**words),
+        icon=":material/refresh:",
+        key=f"{key}-read-again",
+        on_click=_start,
+        args=(active, loop, predictor, list(range(loop.count))),
+    )
 
 
 def _offer(which: _Which, loop: Loop, predictor: Predictor, shown: int, key: str) -> None:
@@ -210,7 +242,7 @@ def _start(which: _Which, loop: Loop, predictor: Predictor, frames: list[int]) -
     if entry.job is not None:
         # A second press, on a button the browser had not taken away yet.
         return
-    entry.problem, entry.taken = None, 0
+    entry.problem, entry.taken, entry.bundle = None, 0, predictor.bundle
     try:
         entry.job = shared_runner().start(
             partial(iter_frames, predictor, loop, frames), total=len(frames), name="frames"

@@ -64,6 +64,8 @@ class OpenScan:
         How often an accepted outline gave way to another one; each time the form asks afresh.
     form_is_old
         Whether the form on screen still shows an acceptance that was withdrawn.
+    again
+        How often it was read again: what was sent before was said of another answer.
     has_form
         Whether its form was ever on screen: what its fields hold before is not of this image but
         of one that was closed, and may be the same picture.
@@ -96,6 +98,7 @@ class OpenScan:
     outline_shown: bool = True
     withdrawn: int = 0
     form_is_old: bool = False
+    again: int = 0
     has_form: bool = False
     explored: float | None = None
     last_explored: float | None = None
@@ -187,6 +190,23 @@ class OpenScan:
         """Let go of what can be computed again; a long list would fill the memory with it."""
         self._map = self._heat = self._small_heat = None
         self.shaped = None
+
+    def answer_again(self, prediction: Prediction) -> None:
+        """Take another answer in place of the one before, and back what was said of that one.
+
+        What the doctor found and drew of the image itself stays. Where the other model does not
+        know the picture, its answer is withheld as any is: a reason given for the one before was
+        not given for this one.
+        """
+        self.release()
+        self.prediction = self.problem = self.withheld = None
+        self.take(prediction)
+        self.controls, self.history = LesionControls(), []
+        self.explored = self.last_explored = self.site_prevalence = None
+        for said in ("verdict", "outline"):
+            self.drafts.pop(said, None)
+        self.withdrawn += 1
+        self.again += 1
 
     @property
     def held_bytes(self) -> int:

@@ -25,6 +25,7 @@ from core.ui.feedback_form import catch_up
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
 from core.ui.loop_panel import loop_panel
+from core.ui.model_version import card_of, version_line
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.operating_point import begin_anew, explore
 from core.ui.quality_panel import ask_reason, ask_to_look, show_quality
@@ -203,13 +204,13 @@ def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8])
 def _about_model(prediction: Prediction) -> None:
     """Show what the model is for and its limits, in the words of its card."""
     with st.expander(_("What this model is for, and its limits"), icon=":material/info:"):
-        predictor = service.model().get_predictor()
-        if predictor.bundle.digest != prediction.bundle_digest:
-            st.caption(_("The model has changed since this answer."))
+        card = card_of(prediction)
+        if card is None:
+            st.caption(_("The version that made this answer is not here any more."))
             return
         # The card's own words, as plain text.
-        st.text(predictor.card.intended_use)
-        for limit in predictor.card.limits:
+        st.text(card.intended_use)
+        for limit in card.limits:
             st.text("· " + limit)
 
 
@@ -238,6 +239,7 @@ def _read_anyway(item: OpenScan, person: Person, reason: str) -> None:
 def _answer(item: OpenScan, person: Person) -> None:
     prediction = item.prediction
     if prediction is not None and prediction.image_digest == item.digest:
+        version_line(item, prediction)
         site = site_of(prediction.task)
         # What stands on screen is what is stored with feedback and printed in the report.
         item.site_prevalence = site.share
@@ -263,6 +265,7 @@ def _answer(item: OpenScan, person: Person) -> None:
             if reason:
                 _read_anyway(item, person, reason)
         elif item.withheld is not None and item.withheld.familiarity is not None:
+            version_line(item, item.withheld)
             reason = ask_to_look(item.withheld.familiarity, key=f"unknown-{item.widget}")
             if reason:
                 _read_anyway(item, person, reason)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.errors import ModelError
-from core.model import OperatingPoint, Prediction, Reference, read_bundle, resolve
+from core.model import OperatingPoint, Prediction, Reference, find_bundle
 from core.text import _
 from core.ui import service
 from core.ui.wording import class_name
@@ -22,14 +21,10 @@ class Validation:
     points: tuple[OperatingPoint, ...]
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
 def validation_of(task: str, version: str, digest: str) -> Validation | None:
     """Return the validation scores behind an answer; None where that very bundle is gone."""
-    try:
-        bundle = read_bundle(resolve(task, version, settings=service.settings()).folder)
-    except ModelError:
-        return None
-    if bundle.digest != digest:
+    bundle = find_bundle(service.settings(), task, version, digest)
+    if bundle is None:
         return None
     known = bundle.reference
     return Validation(

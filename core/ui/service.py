@@ -52,7 +52,7 @@ def store() -> Store:
 
 @st.cache_resource(show_spinner=False)
 def model() -> WarmUp:
-    """Return the handle on the model that loads in the background."""
+    """Return the handle on the model that loads in the background, and on what comes after it."""
     return warm_up(settings(), set_aside_what_stays)
 
 
@@ -61,13 +61,17 @@ def set_aside_what_stays() -> None:
 
     Streamlit collects garbage after every run of a page. Looking through the millions of objects
     of TensorFlow takes a quarter of a second each time, in which no other session's page answers.
+    What was set aside for a version that is no longer used is let go of first.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
 
 #: Importing TensorFlow holds Python's lock; a browser that waits gets its first page before that.
 _HEAD_START_SECONDS = 1.5
+#: How often a server looks whether another version became active, here or in another process.
+_FOLLOW_SECONDS = 2.0
 
 
 def start() -> None:
@@ -95,9 +99,29 @@ def start() -> None:
         logger.warning("Started without the database: %s", error)
 
 
-def warm_soon(loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
-    """Warm the model in the background once the first page has had a head start."""
-    return loop.call_later(_HEAD_START_SECONDS, model)
+def warm_soon() -> asyncio.Task[None]:
+    """Warm the model in the background once the first page has had a head start, and follow it.
+
+    Cancelling the task ends both.
+    """
+    return asyncio.create_task(_warm_and_follow())
+
+
+async def _warm_and_follow() -> None:
+    await asyncio.sleep(_HEAD_START_SECONDS)
+    model()
+    while True:
+        await asyncio.sleep(_FOLLOW_SECONDS)
+        try:
+            # Files are asked, which may take long where they lie on another machine.
+            await asyncio.to_thread(follow_active)
+        except (OSError, RuntimeError):
+            logger.exception("Which version of the model is active could not be looked up")
+
+
+def follow_active() -> None:
+    """Get another version of the model ready, if one became active; see ``WarmUp.follow``."""
+    model().follow()
 
 
 def keep_uploads_off_the_disk() -> None:

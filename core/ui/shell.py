@@ -17,6 +17,7 @@ _PAGES = (
     ("pages/clinic/sent.py", Permission.SEND_FEEDBACK),
     ("pages/review/queue.py", Permission.SEE_QUEUE),
     ("pages/models/performance.py", Permission.SEE_MODELS),
+    ("pages/models/versions.py", Permission.MANAGE),
 )
 _WELCOME = "pages/start/welcome.py"
 #: A chosen button has a tinted ground and a frame; letters in the same blue would be too faint to
@@ -38,6 +39,7 @@ def _page(path: str) -> st.Page:
         "pages/clinic/sent.py": (_("Sent feedback"), ":material/outbox:"),
         "pages/review/queue.py": (_("Review queue"), ":material/inbox:"),
         "pages/models/performance.py": (_("Model performance"), ":material/monitoring:"),
+        "pages/models/versions.py": (_("Versions"), ":material/deployed_code_history:"),
     }[path]
     return st.Page(str(ROOT / path), title=title, icon=icon)
 
@@ -49,6 +51,15 @@ def pages_for(person: Person | None) -> list[str]:
     permitted = permissions_of(person.role)
     allowed = [page for page, permission in _PAGES if permission in permitted]
     return allowed or [_WELCOME]
+
+
+def _sections(paths: list[str]) -> dict[str, list[st.Page]]:
+    """Return the pages under the title of their section; those everybody knows have none."""
+    titles = {"models": _("Models")}
+    sections: dict[str, list[st.Page]] = {}
+    for path in paths:
+        sections.setdefault(titles.get(path.split("/")[1], ""), []).append(_page(path))
+    return sections
 
 
 def run() -> None:
@@ -68,7 +79,7 @@ def run() -> None:
         from core.ui.reading_list import reading_list
 
         keep_comments(reading_list())
-    page = st.navigation([_page(path) for path in pages_for(person)], position="sidebar")
+    page = st.navigation(_sections(pages_for(person)), position="sidebar")
     with st.sidebar:
         _sidebar(person)
     try:

@@ -36,7 +36,9 @@ def site(tmp_path, monkeypatch):
 
 
 def test_the_commands_are_the_promised_ones():
-    assert set(COMMANDS) >= {"models", "train", "evaluate", "migrate"}
+    assert set(COMMANDS) >= {
+        "models", "promote", "rollback", "import-model", "train", "evaluate", "migrate",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])

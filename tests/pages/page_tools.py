@@ -17,6 +17,7 @@ from core.ui.reading_list import ReadingList
 READ = "pages/clinic/read.py"
 SENT = "pages/clinic/sent.py"
 QUEUE = "pages/review/queue.py"
+VERSIONS = "pages/models/versions.py"
 
 
 def sign_in(app: AppTest, role: str) -> AppTest:

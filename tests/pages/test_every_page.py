@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from page_tools import QUEUE, READ, SENT, scan_bytes, shown, sign_in, upload, words
+from page_tools import QUEUE, READ, SENT, VERSIONS, scan_bytes, shown, sign_in, upload, words
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ModelError
@@ -14,7 +14,8 @@ from core.text import use_language
 from core.ui import service
 from core.ui.service import is_loopback
 
-PAGES = [("clinician", READ), ("clinician", SENT), ("reviewer", QUEUE), ("administrator", READ)]
+PAGES = [("clinician", READ), ("clinician", SENT), ("reviewer", QUEUE), ("administrator", READ),
+         ("administrator", VERSIONS)]  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,14 +45,14 @@ def test_a_browser_in_chinese_gets_chinese_without_asking() -> None:
     assert "医疗器械" in words(app)
 
 
-@pytest.mark.parametrize("page", [READ, SENT, QUEUE])
+@pytest.mark.parametrize("page", [READ, SENT, QUEUE, VERSIONS])
 def test_a_deep_link_without_sign_in_shows_nothing_of_the_page(app: AppTest, page: str) -> None:
     with pytest.raises(ValueError, match="page"):
         app.switch_page(page)
     assert [b.key for b in app.button if str(b.key).startswith("sign-in-")]
 
 
-@pytest.mark.parametrize("page", [READ, SENT, QUEUE])
+@pytest.mark.parametrize("page", [READ, SENT, QUEUE, VERSIONS])
 def test_a_page_opened_past_the_app_guards_itself(page: str) -> None:
     direct = AppTest.from_file(str(ROOT / page), default_timeout=60).run()
     assert not direct.exception

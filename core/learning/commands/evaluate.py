@@ -38,7 +38,7 @@ _REPORT, _PAGE, _SCANS = "report.json", "report.html", "scans.csv"
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate`` takes."""
     parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
-    parser.add_argument("--version", help=_("version; the newest if left out"))
+    parser.add_argument("--version", help=_("version; the active one if left out"))
     parser.add_argument(
         "--data",
         type=Path,
