@@ -22,7 +22,7 @@ from core.learning.evaluation import (
     score,
 )
 from core.learning.rows import Row
-from core.model import BatchRead
+from core.model import BatchRead, Familiarity
 from core.scan import LesionSpec, PhantomSpec, Scan, make_phantom
 
 KEYS = {
@@ -77,6 +77,8 @@ class FakeReader:
     probabilities: dict[str, float]
     answer: str = "malignant"
     heat_available: bool = True
+    known: bool | None = None
+    sure: bool | None = None
     #: For each call: the class that was asked for, and how many scans were read.
     asked: list[tuple[str | None, int]] = field(default_factory=list)
 
@@ -108,8 +110,9 @@ class FakeReader:
         return SimpleNamespace(
             probabilities=self.probabilities,
             heat_class=shown,
-            refused=False,
-            sure=None,
+            familiarity=None if self.known is None else Familiarity(self.known, 2.0, 1.0, "unlike"),
+            refused=self.known is False,
+            sure=self.sure,
             heat_available=self.heat_available and heat,
             heat=lambda: self.heat(scan, shown),
             lesion_map=lambda: lesion,
@@ -275,21 +278,25 @@ def test_a_scan_that_fails_the_quality_check_is_scored_and_counted(row: Row) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "refused", "abstained"), [((True, True), 1, 0), ((False, False), 0, 1)]
+    ("known", "sure", "refused", "abstained"),
+    [
+        (None, None, 0, 0),
+        (True, True, 0, 0),
+        (False, True, 1, 0),
+        (False, False, 1, 0),
+        (True, False, 0, 1),
+    ],
 )
 def test_what_the_model_refuses_or_is_unsure_of_is_counted_and_scored(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    said: tuple[bool, bool],
-    refused: int,
-    abstained: int,
+    tmp_path: Path, known: bool | None, sure: bool | None, refused: int, abstained: int
 ) -> None:
-    monkeypatch.setattr("core.learning.evaluation._reading.verdict", lambda _prediction: said)
     made = make_phantom(PhantomSpec(320, 240, lesion=LesionSpec()), seed=4)
     image = write_png(tmp_path / "images/malignant/a.png", np.array(made.scan.grey))
     row = Row(image, None, "malignant", "val", "ward", "case1", "")
-    report = figures(score([row], _reader(0.9), LABELS, "malignant"))
+    found = score([row], _reader(0.9, known=known, sure=sure), LABELS, "malignant")
+    report = figures(found)
     assert (report["n"], report["refused"], report["abstained"]) == (1, refused, abstained)
+    assert ("Not a scan this model knows" in found.reason[0]) == bool(refused)
     assert report["accuracy"]["value"] == 1
 
 

@@ -16,7 +16,7 @@ from core.errors import DatasetError, ScanError
 from core.learning.evaluation._scored import Scored
 from core.learning.evaluation._verdict import verdict
 from core.learning.rows import Row, lesion_share, load_mask, load_scan
-from core.model import BatchRead, Prediction, Source
+from core.model import BatchRead, Prediction, Source, unknown_means, unknown_scan
 from core.scan import Scan, check_name, check_quality
 from core.text import _
 
@@ -150,7 +150,8 @@ def _take(turn: _Turn, read: BatchRead, labels: tuple[str, ...], positive: str) 
     prediction = read.prediction
     unknown, sure = verdict(prediction)
     if unknown and not turn.reason:
-        turn.reason = _("It is no scan that the model knows.")
+        known = prediction.familiarity
+        turn.reason = f"{unknown_scan()}. {unknown_means('' if known is None else known.reason)}"
     turn.sure = sure and not turn.reason
     turn.probabilities = [prediction.probabilities[name] for name in labels]
     if turn.lesion is None:
