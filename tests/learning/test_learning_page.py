@@ -99,7 +99,7 @@ def test_every_figure_stands_on_the_page_as_the_report_tells_it() -> None:
     told += [point[name] for point in report["operating_points"] for name in ("ppv", "npv")]
     told += [group["roc_auc"] for group in report["subgroups"]]
     told += [entry["accuracy"] for entry in report["selective"]]
-    assert len(told) > 30
+    assert len(told) >= 25
     for entry in told:
         assert number(entry["value"]) in words
         assert f"[{number(entry['low'])}, {number(entry['high'])}]" in words

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
-
-from markupsafe import Markup
 
 from core.learning.evaluation import HEADLINE
 from core.learning.page._draw import (
@@ -17,6 +14,7 @@ from core.learning.page._draw import (
     robustness_plots,
     roc_plot,
 )
+from core.learning.page._parts import Block, Picture, Section, Table, Tinted
 from core.learning.page._plots import legend
 from core.learning.page._words import cell, change_name, figure_about, figure_name, number, plain
 from core.model import Card, class_name, point_name
@@ -25,53 +23,6 @@ from core.text import _, percent
 Report = Mapping[str, Any]
 _GROUP_FIGURES = ("roc_auc", "recall", "specificity", "dice_mean", "ece")
 _ROBUST_FIGURES = ("accuracy", "roc_auc", "recall", "specificity", "ece", "dice_mean")
-
-
-@dataclass(frozen=True, slots=True)
-class Tinted:
-    """A cell of a matrix: its text, and how dark it is, 0..100."""
-
-    text: str
-    tint: int
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; the first cell of a row is its heading."""
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A plot and what stands above it."""
-
-    caption: str
-    svg: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Plots with their legend, and a table beside them; a ``pair`` of plots stands in a row."""
-
-    plots: Sequence[Picture] = ()
-    legend: Markup | str = ""
-    table: Table | None = None
-    pair: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One question of the page; ``side``: its blocks stand beside each other."""
-
-    id: str
-    title: str
-    lead: Sequence[str]
-    blocks: Sequence[Block]
-    side: bool = False
 
 
 def sections(report: Report, card: Card) -> list[Section]:
