@@ -42,8 +42,8 @@ from core.model import Predictor, preprocess  # noqa: E402
 from core.scan import make_phantom  # noqa: E402
 from core.settings import Settings  # noqa: E402
 
-#: The network of 1.0 takes about 15 ms of processor time a scan, two files and the quality check
-#: 12: with a larger network the ratio rises.
+#: The network of 1.0 takes about 15 ms of processor time a scan, files and the quality check 12;
+#: with a larger network the ratio rises.
 LIMITS = {"ratio": 0.4, "growth_mb": 300.0, "report_cpu_seconds": 10.0}
 BATCH = 16
 
