@@ -3,8 +3,8 @@
 For each image the most similar ones are kept, of its own split and of the others apart, so that a
 cluster of frames in one split cannot crowd out its copy in another. The search is exact: blocks of
 descriptors are multiplied, n * n * 99 * 9 multiplications for n images, and a block of 512 x 8,192
-products is all that is in memory beside the descriptors (40 MB for 100,000). An index that answers from a sample would be faster and
-would miss some without saying which.
+products is all that is in memory beside the descriptors (40 MB for 100,000). An index that answers
+from a sample would be faster and would miss some without saying which.
 """
 
 from __future__ import annotations
