@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.audit._thumbs import SIDE
-from core.learning.audit._views import WHOLE, View
+from core.learning.audit._views import WHOLE, View, evened
 
-#: Correlation of the detail from which two pictures are the same scan. Measured
-#: (docs/audit.md): unrelated real scans lie below 0.60, unrelated phantoms below 0.62, the same
-#: scan cropped by up to a fifth, written on, compressed or brightened above 0.70.
+#: Correlation of the detail from which two pictures are the same scan. Measured (docs/audit.md):
+#: unrelated real scans lie below 0.5 and unrelated phantoms below 0.6; of the same scan, cropped,
+#: written on, compressed or brightened, nineteen in twenty lie above 0.85.
 SAME = 0.65
+#: Correlation below which it is not worth aligning, and the cells one may be moved by for it.
+_ROUGHLY, _MOVED = 0.56, 4
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 6, 1e-3)
 #: Standard deviation, in cells, of the Gaussian above which all is shading.
 _SHADING = 2.0
@@ -38,6 +40,8 @@ def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8], view: View 
     view
         The view of the second picture that looked like the first: where the fit begins.
     """
+    if _roughly(first, view.of(second)) < _ROUGHLY:
+        return 0.0
     second = view.turned(second)
     try:
         _value, map_ = cv2.findTransformECC(
@@ -66,6 +70,17 @@ def correlation(first: NDArray[np.uint8], second: NDArray[np.uint8], view: View 
     one, two = one - one.mean(), two - two.mean()
     scale = float(np.sqrt((one @ one) * (two @ two)))
     return float(one @ two) / scale if scale > 1e-6 else 0.0
+
+
+def _roughly(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Return how alike two pictures are where one is moved a little: a tenth of the time to align.
+
+    The same scan, cropped from anywhere by up to a fifth, is nearly always above; nine in ten of
+    the unrelated real scans that get here are below.
+    """
+    inner = np.ascontiguousarray(evened(second)[_MOVED:-_MOVED, _MOVED:-_MOVED])
+    found = cv2.matchTemplate(evened(first), inner, cv2.TM_CCOEFF_NORMED)
+    return float(found.max())
 
 
 def _detail(plane: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -99,16 +99,19 @@ VIEWS: tuple[View, ...] = (
 )
 
 
+def evened(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (48, 48) float32: the picture without its shading, its contrast the same all over."""
+    plane = picture.astype(np.float32)
+    detail = cv2.GaussianBlur(plane, (0, 0), _FINE) - cv2.GaussianBlur(plane, (0, 0), _COARSE)
+    power = cv2.GaussianBlur(detail * detail, (0, 0), _COARSE)
+    return np.asarray(detail / np.sqrt(power + _FLAT), np.float32)
+
+
 def describe(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the descriptors of (n, 48, 48) pictures: (n, 99) float32 of length 1, or 0 of none."""
     if not len(pictures):
         return np.zeros((0, DESCRIBED), np.float32)
-    even = np.empty(pictures.shape, np.float32)
-    for i, picture in enumerate(pictures):
-        plane = picture.astype(np.float32)
-        detail = cv2.GaussianBlur(plane, (0, 0), _FINE) - cv2.GaussianBlur(plane, (0, 0), _COARSE)
-        power = cv2.GaussianBlur(detail * detail, (0, 0), _COARSE)
-        even[i] = detail / np.sqrt(power + _FLAT)
+    even = np.stack([evened(picture) for picture in pictures])
     low = dctn(even, axes=(1, 2), norm="ortho")[:, :_KEPT, :_KEPT].reshape(len(even), -1)[:, 1:]
     length = np.linalg.norm(low, axis=1, keepdims=True)
     return np.asarray(low / np.maximum(length, 1e-6), np.float32)
