@@ -24,7 +24,8 @@ from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
 from core.learning.lesion_net import average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
-from core.learning.training import Figures, TrainingConfig, scores_of, train
+from core.learning.training import TrainingConfig, train
+from core.learning.watching import Figures, scores_of
 from core.text import _
 
 #: Share of the training rows, by group, that only calibrates where there is one fold.

@@ -12,7 +12,8 @@ from learning_factory import toy_arrays
 
 from core.errors import LearningError
 from core.learning.architectures import architecture_names, build_network
-from core.learning.training import TrainingConfig, build, scores_of, train
+from core.learning.training import TrainingConfig, build, train
+from core.learning.watching import scores_of
 from core.model import import_tensorflow
 
 TRANSFER = TrainingConfig(

@@ -14,7 +14,8 @@ from core.errors import DatasetError, LearningError
 from core.learning.crossfit import Progress, fit_folds, folds_of, parts
 from core.learning.forms import read_dataset
 from core.learning.rows import Row, as_known, known_labels, place
-from core.learning.training import Figures, TrainingConfig
+from core.learning.training import TrainingConfig
+from core.learning.watching import Figures
 from core.model import import_tensorflow
 
 CONFIG = TrainingConfig(size=32, epochs=1, batch=8, seed=3, widths=(4, 6, 8, 8, 8))

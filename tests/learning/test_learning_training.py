@@ -21,7 +21,8 @@ from core.learning.batches import as_read, batches
 from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
 from core.learning.losses import class_loss, lesion_loss, one_unit_loss
 from core.learning.runs import learning_curves
-from core.learning.training import TrainingConfig, build, scores_of, train
+from core.learning.training import TrainingConfig, build, train
+from core.learning.watching import scores_of, watch_figures
 from core.model import import_tensorflow
 from core.settings import ROOT
 
@@ -142,8 +143,6 @@ def test_training_stops_where_nothing_gets_better_and_keeps_the_best(tmp_path: P
     losses = [figures["watch_loss"] for figures in history]
     best = int(np.argmin(losses))
     assert len(losses) == min(best + 1 + 2, 12)
-    from core.learning.training import watch_figures
-
     assert watch_figures(network, watch)["watch_loss"] == pytest.approx(losses[best], abs=1e-4)
     # Resumed, it is over: nothing is trained, the best come back.
     again: list[dict[str, float]] = []

@@ -33,7 +33,8 @@ from core.learning.rows import (
     not_positive,
     place,
 )
-from core.learning.training import Figures, TrainingConfig, scores_of
+from core.learning.training import TrainingConfig
+from core.learning.watching import Figures, scores_of
 from core.model import (
     Card,
     DataSource,
