@@ -10,10 +10,10 @@ import pytest
 from learning_factory import LABELS, phantom_folder, says, write_manifest, write_png
 
 from core.errors import DatasetError
+from core.learning.batches import as_read
 from core.learning.dataset import load_arrays
 from core.learning.forms import read_dataset
 from core.learning.rows import Row, fingerprint, hold_out, load_grey
-from core.learning.training import prepared
 from core.model import InputSpec, preprocess
 
 
@@ -218,7 +218,7 @@ def test_training_sees_what_reading_sees(tmp_path: Path, shape: tuple[int, int],
     # The cache rounds to whole grey levels: half a level, in units of the picture's deviation.
     deviation = float(image.std())
     tolerance = 0.75 / min(deviation, float(arrays.images[arrays.images > 0].std()))
-    np.testing.assert_allclose(prepared(arrays)[0], wanted, atol=tolerance)
+    np.testing.assert_allclose(next(as_read(arrays, InputSpec(size)))[0], wanted, atol=tolerance)
     np.testing.assert_allclose(arrays.masks[0], geometry.to_input(mask), atol=0.5)
     left, top, right, bottom = arrays.inside[0]
     assert (left, top) == (geometry.left, geometry.top)
