@@ -24,6 +24,7 @@ from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
 from core.learning.lesion_net import average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
+from core.learning.runs import RunRecord
 from core.learning.training import TrainingConfig, train
 from core.learning.watching import Figures, scores_of
 from core.text import _
@@ -176,21 +177,20 @@ def fit_folds(
     held_scores: list[NDArray[np.float32]] = []
     seconds = 0.0
     for at, (fit, held) in enumerate(dealt):
-        spent: list[float] = []
 
-        def epoch(figures: Figures, fold: int = at + 1, spent: list[float] = spent) -> None:
-            spent.append(figures["seconds"])
+        def epoch(figures: Figures, fold: int = at + 1) -> None:
             tell.epoch(fold, figures)
 
         def batch(done: int, of: int, loss: float, fold: int = at + 1) -> None:
             tell.batch(fold, done, of, loss)
 
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
+        own = folder if folds == 1 else folder / f"fold-{at + 1}"
         network = train(
             decoded(fit),
             # Another seed for each: networks that start alike make the same mistakes.
             replace(config, seed=config.seed + at),
-            folder if folds == 1 else folder / f"fold-{at + 1}",
+            own,
             resume=resume,
             progress=epoch,
             during=batch,
@@ -198,7 +198,7 @@ def fit_folds(
             member=f"member_{at + 1}",
             about=about,
         )
-        seconds += sum(spent)
+        seconds += RunRecord.seconds_of(own)
         # Sorted as load_arrays sorts them.
         held_rows += sorted(held, key=place)
         held_scores.append(scores_of(joined([network]), decoded(held))[0])

@@ -97,6 +97,12 @@ class RunRecord:
         """Return the weights and the optimizer after the last whole epoch."""
         return self.folder / f"epoch-{len(self.history):03d}.weights.h5"
 
+    @staticmethod
+    def seconds_of(folder: Path) -> float:
+        """Return what a run took, over every time it was resumed."""
+        stored = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return float(stored["about"]["seconds"])
+
     def keep_best(self, model: Any) -> None:
         """Keep the model's weights as the best so far."""
         self._weights(model, self.best)

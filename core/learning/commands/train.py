@@ -322,7 +322,7 @@ def write_bundle_of(
                 "calibrated": len(fitted.held),
                 "validated": len(watched),
             },
-            "seconds_this_run": round(fitted.seconds),
+            "seconds": round(fitted.seconds),
         }
         | ({"tried": about["tried"]} if "tried" in about else {}),
         abstention=measured_abstention(
