@@ -206,6 +206,7 @@ class Answer:
     flagged = np.bool_(False)
     operating_point, interval = Point(), Range()
     image_digest = scan().digest
+    familiarity, sure = None, np.bool_(True)
 
 
 def test_the_models_answer_is_kept_with_what_made_it():
@@ -220,6 +221,7 @@ def test_the_models_answer_is_kept_with_what_made_it():
     assert result.labels == Answer.labels
     assert (result.probability, result.flagged, result.threshold) == (0.25, False, 0.4)
     assert type(result.flagged) is bool
+    assert (type(result.sure), result.familiarity) == (bool, None)
     assert result.interval == {"low": 0.1, "high": 0.4, "n": 20}
     assert result.controls == {"threshold": 0.5, "size": 5, "method": "fixed"}
     assert result.measurements == ({"area": 4.0, "spacing": [0.1, 0.2], "depth_to_width": None},)

@@ -92,6 +92,13 @@ OVERRIDE = {
     "at": NOW,
 }
 EVENT = {"image_digest": "a" * 64, "kind": "received", "person_id": "p1", "at": NOW}
+PREVALENCE = {
+    "task": "breast-ultrasound",
+    "share": 0.05,
+    "reason": "our register",
+    "person_id": "p1",
+    "at": NOW,
+}
 
 
 def fill(store):
@@ -104,6 +111,7 @@ def fill(store):
             (schema.label_entries, LABEL),
             (schema.case_events, EVENT),
             (schema.overrides, OVERRIDE),
+            (schema.site_prevalences, PREVALENCE),
         ):
             connection.execute(insert(table).values(**row))
 
@@ -113,7 +121,8 @@ def fill(store):
 def test_the_database_itself_refuses_to_change_or_delete_what_was_said(store, name, action):
     fill(store)
     table = schema.metadata.tables[name]
-    column = table.c.image_digest if "image_digest" in table.c else table.c.modality
+    names = ("image_digest", "modality", "task")
+    column = next(table.c[each] for each in names if each in table.c)
     statement = delete(table) if action == "delete" else update(table).values({column: "x"})
     with store.reading() as connection:
         before = connection.execute(select(table)).all()
