@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import streamlit as st
 
@@ -22,6 +24,9 @@ from core.ui.site import look_again, site_of, site_words
 from core.ui.wording import class_name
 
 _SAID = "site-said"
+#: It stays for a while: the second click of a double click runs the page again.
+_SAID_SECONDS = 8.0
+_NOTHING: tuple[bool | None, str, str, float] = (None, "", "", 0.0)
 
 
 def site_panel(bundle: Bundle, person: Person) -> None:
@@ -90,14 +95,14 @@ def _form(task: str, label: str, person: Person, history: tuple[SitePrevalence, 
                 _("Set for everybody"),
                 type="primary",
                 icon=":material/save:",
-                key="site-set",
+                key=f"site-set-{place}",
                 on_click=_set,
                 args=(task, person, share, reason, seen),
             )
             st.form_submit_button(
                 _("Take back"),
                 icon=":material/undo:",
-                key="site-take-back",
+                key=f"site-take-back-{place}",
                 disabled=in_force is None,
                 on_click=_set,
                 args=(task, person, None, reason, seen),
@@ -112,9 +117,13 @@ def _form(task: str, label: str, person: Person, history: tuple[SitePrevalence, 
 
 def _set(task: str, person: Person, share: str | None, reason: str, seen: int | None) -> None:
     """Save what stands in the form that was on screen."""
+    done, _words, of, _at = st.session_state.get(_SAID, _NOTHING)
+    form = f"{task}-{seen}"
+    if done and of == form:
+        return  # the second click of a double click, on the form that was saved
     value = None if share is None else st.session_state.get(share)
     if share is not None and value is None:
-        st.session_state[_SAID] = (False, _("Give the prevalence from 0.1 to 99 percent."))
+        _say(False, _("Give the prevalence from 0.1 to 99 percent."), form)
         return
     try:
         made = set_site_prevalence(
@@ -126,7 +135,7 @@ def _set(task: str, person: Person, share: str | None, reason: str, seen: int | 
             after=seen,
         )
     except OverreadError as error:
-        st.session_state[_SAID] = (False, str(error))
+        _say(False, str(error), form)
         return
     look_again()
     said = (
@@ -134,11 +143,17 @@ def _set(task: str, person: Person, share: str | None, reason: str, seen: int | 
         if made.share is None
         else _("Saved: {share}.").format(share=prevalence_words(made.share))
     )
-    st.session_state[_SAID] = (True, said)
+    _say(True, said, form)
+
+
+def _say(done: bool, words: str, form: str) -> None:
+    st.session_state[_SAID] = (done, words, form, time.monotonic())
 
 
 def _outcome() -> None:
-    done, words = st.session_state.pop(_SAID, (None, ""))
+    done, words, _form, at = st.session_state.get(_SAID, _NOTHING)
+    if done is None or time.monotonic() - at > _SAID_SECONDS:
+        return
     if done is True:
         st.success(words, icon=":material/check_circle:")
     elif done is False:
