@@ -187,8 +187,10 @@ def _transfer(name: str, labels: int, size: int, weights: str | Path) -> Network
             _("This network cannot be built for {size} pixels a side.").format(size=size)
         ) from error
     except Exception as error:
-        # Keras wraps what its download runs into as a bare Exception.
-        if asked is None:
+        # Keras has no type of its own for a failed download: it raises a bare Exception while it
+        # handles the network's error, and only that is told as one.
+        failed = (error, error.__cause__, error.__context__)
+        if asked is None or not any(isinstance(each, OSError) for each in failed):
             raise
         raise LearningError(
             _(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
-from core.learning.evaluation import BatchReader, figures, score
+from core.learning.evaluation import HEADLINE, BatchReader, figures, score
 from core.learning.rows import Row
 from core.scan import Scan
 from core.text import _
@@ -39,20 +39,10 @@ GRADES: Mapping[str, tuple[float, ...]] = MappingProxyType(
     }
 )
 #: Headline figures that are followed; those of the heat would double the time it takes.
-_FOLLOWED = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "roc_auc",
-    "pr_auc",
-    "brier",
-    "ece",
-    "dice_mean",
-    "iou_mean",
-    "mask_peak",
+_FOLLOWED = tuple(
+    name
+    for name in HEADLINE
+    if name not in ("calibration_slope", "calibration_intercept", "dice_median", "cam_pointing")
 )
 _COUNTS = ("n", "refused", "unread", "abstained")
 

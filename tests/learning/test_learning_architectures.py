@@ -83,7 +83,7 @@ def test_weights_that_cannot_be_downloaded_name_the_way_around(
 ) -> None:
     def offline(*_: object, **__: object) -> str:
         # What Keras raises without a network.
-        raise Exception("URL fetch failure on https://…: None -- unreachable")
+        raise Exception("URL fetch failure on https://…: None -- unreachable") from OSError
 
     monkeypatch.setattr("keras.src.applications.vgg16.file_utils.get_file", offline)
     with pytest.raises(LearningError, match="--weights FILE"):
