@@ -11,6 +11,7 @@ else (command line, tests, background work) the language of the context applies.
 from __future__ import annotations
 
 import gettext
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -95,3 +96,16 @@ def apart(probability: float, threshold: float) -> tuple[str, str]:
         if pair[0] != pair[1]:
             break
     return pair
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: a Chinese character takes two."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def padded(text: str, wide: int) -> str:
+    """Return a text followed by spaces up to ``wide`` columns of a terminal."""
+    return text + " " * (wide - columns(text))

@@ -21,7 +21,7 @@ from core.model._versions import (
     versions,
 )
 from core.settings import load_settings
-from core.text import _
+from core.text import _, columns, padded
 
 
 def add_models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,9 +163,9 @@ def _table(found: Sequence[ModelVersion]) -> list[str]:
         )
         for each in found
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
 

@@ -18,6 +18,7 @@ import bundle_factory  # noqa: E402
 from core.__main__ import main, make_parser  # noqa: E402
 from core.model import Intensity, Resize, VersionState, read_switches  # noqa: E402
 from core.settings import Settings  # noqa: E402
+from core.text import columns  # noqa: E402
 
 DOCUMENT = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 
@@ -59,6 +60,20 @@ def test_the_list_marks_what_is_active_and_gives_its_figures(
     active = {entry["version"] for entry in entries if entry["task"] == "tiny" and entry["active"]}
     assert active == {"2.0"}
     assert {entry["task"] for entry in entries} > {"tiny"}
+
+
+def test_the_list_stands_in_straight_columns_in_chinese(
+    site: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERREAD_LANGUAGE", "zh_CN")
+    assert main(["models", "tiny"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(columns(line) > len(line) for line in lines)
+    cells = [[m.start() for m in re.finditer(r"(?<=  )\S", line)] for line in lines]
+    places = {
+        tuple(columns(line[:at]) for at in row)[-3:] for line, row in zip(lines, cells, strict=True)
+    }
+    assert len(places) == 1
 
 
 def test_promote_and_rollback_say_what_changed(

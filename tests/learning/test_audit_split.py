@@ -137,7 +137,7 @@ def test_the_html_stands_alone_shows_the_pair_and_names_no_file(
     assert main(["audit-data", str(folder), "--out", str(out)]) == 1
     html = (out / "audit.html").read_text(encoding="utf-8")
     assert html.count('src="data:image/png;base64,') == 2
-    assert "parts of patients' scans" in html.replace("&#39;", "'")
+    assert "patients' scans in small" in html.replace("&#39;", "'")
     assert not re.search(r"<script|https?://|url\(", html)
     assert "default-src 'none'" in html
     found = json.loads((out / "audit.json").read_text(encoding="utf-8"))

@@ -254,6 +254,16 @@ def test_the_outline_loss_prefers_the_right_outline() -> None:
     assert nothing == sorted(nothing)
 
 
+def test_a_lesion_as_faint_as_none_is_outlined_rather_than_missed() -> None:
+    import_tensorflow()
+    # Two pictures that look alike, one with a lesion and one without: the loss of both together.
+    truth = np.zeros((2, 32, 32, 1), np.float32)
+    truth[0, 8:24, 8:24] = 1
+    outlined = np.clip(np.stack([truth[0], truth[0]]), 0.02, 0.8)
+    losses = [float(np.sum(lesion_loss(truth, p))) for p in (outlined, np.full_like(truth, 0.02))]
+    assert losses[0] < losses[1]
+
+
 def test_the_loss_of_one_unit_is_the_weighted_binary_entropy() -> None:
     import_tensorflow()
     loss = one_unit_loss(np.array([1, 2], np.float32), 0.0)

@@ -257,7 +257,9 @@ def _shifts(listing: Listing, facts: Facts) -> Check:
     elif shifted:
         line = _("differ: {which}").format(which="; ".join(shifted))
     else:
-        line = _("sizes and grey levels are alike (largest distance {d})").format(d=f"{most:.2f}")
+        line = _("no clear difference in sizes and grey levels (largest distance {d})").format(
+            d=f"{most:.2f}"
+        )
     return Check(
         "shifts",
         _("Shifts between splits"),

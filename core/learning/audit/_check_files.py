@@ -48,7 +48,8 @@ def _readable(listing: Listing, facts: Facts) -> Check:
         "readable",
         _("Unreadable files"),
         Verdict.LOOK if said else Verdict.OK,
-        "; ".join(said) or _("all {n} images and their masks").format(n=len(listing.rows)),
+        "; ".join(said)
+        or _("all {n} images and their masks can be read").format(n=len(listing.rows)),
         {
             "entries_not_usable": listed,
             "images_not_decoded": undecoded,

@@ -18,7 +18,7 @@ from core.learning.audit._listing import table_of_counts
 from core.learning.audit._run import Audit
 from core.learning.rows import load_scan
 from core.scan import encode_png, thumbnail
-from core.text import _, language
+from core.text import _, columns, language, padded
 
 _HERE = Path(__file__).resolve().parent
 _WIDE = 100
@@ -38,12 +38,13 @@ def table(audit: Audit) -> str:
             held = ", ".join(f"{label} {n}" for label, n in labels.items())
             lines.append(f"{source} · {split}: {sum(labels.values())} ({held})")
     lines.append("")
-    wide = max(len(check.title) for check in audit.checks)
+    word = max(columns(check.verdict.word) for check in audit.checks)
+    wide = max(columns(check.title) for check in audit.checks)
     for check in audit.checks:
-        head = f"{check.verdict.word:5} {check.title:{wide}}  "
-        lines += textwrap.wrap(
-            check.line, _WIDE, initial_indent=head, subsequent_indent=" " * len(head)
-        )
+        head = f"{padded(check.verdict.word, word)} {padded(check.title, wide)}  "
+        told = textwrap.wrap(check.line, _WIDE - columns(head)) or [""]
+        lines.append(head + told[0])
+        lines += [" " * columns(head) + line for line in told[1:]]
     problems = audit.problems()
     lines += [f"  {source}, {entry}: {text}" for source, entry, text in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
@@ -57,8 +58,8 @@ def table(audit: Audit) -> str:
 
 def _verdict_line(audit: Audit) -> str:
     return {
-        Verdict.OK: _("No leak, and nothing to look at."),
-        Verdict.LOOK: _("No leak. Look at what is marked before you train."),
+        Verdict.OK: _("No leak was found, and nothing to look at."),
+        Verdict.LOOK: _("No leak was found. Look at what is marked before you train."),
         Verdict.LEAK: _(
             "A split leaks: figures on it would be too good. --make-split writes one that does not."
         ),
@@ -100,7 +101,7 @@ def to_html(
         lang=language().replace("_", "-"),
         title=_("Data audit"),
         warning=_(
-            "This file shows parts of patients' scans. Keep it where the scans may be kept, and do "
+            "This file shows patients' scans in small. Keep it where the scans may be kept, and do "
             "not send it on."
         ),
         verdict=_verdict_line(audit),
