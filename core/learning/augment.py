@@ -78,22 +78,22 @@ def _affine(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def _appearance(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
     """Make it look as another scanner, sonographer or export would have shown it."""
-    if rng.random() < 0.8:
+    if rng.random() < 0.7:
         picture = _grey_map(picture, rng)
-    if rng.random() < 0.4:
-        picture = _processing(picture, rng)
-    if rng.random() < 0.5:
-        picture = _gain(picture, rng)
     if rng.random() < 0.3:
-        picture = _shadow(picture, rng)
-    if rng.random() < 0.45:
-        picture = _resolution(picture, rng)
+        picture = _processing(picture, rng)
     if rng.random() < 0.4:
+        picture = _gain(picture, rng)
+    if rng.random() < 0.25:
+        picture = _shadow(picture, rng)
+    if rng.random() < 0.35:
+        picture = _resolution(picture, rng)
+    if rng.random() < 0.3:
         picture = _speckle(picture, rng)
-    if rng.random() < 0.3:  # contrast stretch with clipping, as an export does
+    if rng.random() < 0.25:  # contrast stretch with clipping, as an export does
         low, high = rng.uniform(0, 25), rng.uniform(180, 255)
         picture = (picture - low) * np.float32(255.0 / (high - low))
-    if rng.random() < 0.3:  # darker or brighter than anything seen, clipped at both ends
+    if rng.random() < 0.25:  # darker or brighter than anything seen, clipped at both ends
         picture = picture * np.float32(np.exp(rng.normal(0.0, 0.35)))
     picture = np.clip(picture, 0.0, 255.0)
     if rng.random() < 0.25:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.learning.architectures import Network
 from core.learning.augment import augment, unchanged
 from core.learning.dataset import Arrays
-from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
 from core.learning.losses import UNKNOWN
 from core.model import InputSpec, intensity
 
@@ -85,6 +85,7 @@ def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
                 CLASS_LOGITS: labels,
                 LESION: np.stack(lesions)[..., None],
                 LESION_COARSE: np.stack(coarse)[..., None],
+                SUSPICION: arrays.suspicion[chosen],
             }
 
         def on_epoch_end(self) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.learning.rows import Row, fingerprint, load_grey, place
+from core.learning.rows import Row, fingerprint, load_grey, place, suspicion
 from core.model import InputSpec, fit
 from core.text import _
 
@@ -44,6 +44,9 @@ class Arrays:
         (N,) int64 index into the label list.
     outlined
         (N,) bool, whether the outline is known: there is a mask, or the label has no lesion.
+    suspicion
+        (N,) float32, what BI-RADS category a reader gave, evenly from 0 (category 1) to 1
+        (category 5); -1 where none is given.
     """
 
     images: NDArray[np.uint8]
@@ -51,6 +54,7 @@ class Arrays:
     inside: NDArray[np.int32]
     labels: NDArray[np.int64]
     outlined: NDArray[np.bool_]
+    suspicion: NDArray[np.float32]
 
 
 def load_arrays(
@@ -97,7 +101,7 @@ def load_arrays(
             for name, value in values.items():
                 arrays[name][i] = value
         return Arrays(**arrays)
-    key = hashlib.sha256(f"5/{size}/{list(labels)}/{fingerprint(ordered)}".encode()).hexdigest()
+    key = hashlib.sha256(f"6/{size}/{list(labels)}/{fingerprint(ordered)}".encode()).hexdigest()
     folder = cache / key[:32]
     stored = _mapped(folder, len(ordered), size)
     if stored is not None:
@@ -124,6 +128,7 @@ def _shapes(n: int, size: int) -> dict[str, tuple[tuple[int, ...], type[np.gener
         "inside": ((n, 4), np.int32),
         "labels": ((n,), np.int64),
         "outlined": ((n,), np.bool_),
+        "suspicion": ((n,), np.float32),
     }
 
 
@@ -145,6 +150,7 @@ def _decoded(
             "labels": index[row.label],
             # Without a mask a lesion may lie anywhere: black would teach that there is none.
             "outlined": row.mask is not None or row.label == NO_LESION,
+            "suspicion": suspicion(row),
         }
         progress(done, len(rows))
 

@@ -20,6 +20,7 @@ LESION = "lesion"
 LESION_COARSE = "lesion_coarse"
 CAM_FEATURES = "cam_features"
 EMBEDDING = "embedding"
+SUSPICION = "suspicion"
 
 #: Channels that let four of them, averaged, fit into a bundle.
 WIDTHS = (24, 48, 72, 104, 112)
@@ -57,7 +58,10 @@ def lesion_net(
         Input (N, size, size, 1) float32, standardised. Outputs, as a dictionary: ``class_logits``
         (N, labels); ``lesion`` (N, size, size, 1) probability 0..1; ``lesion_coarse``
         (N, size/8, size/8, 1), the same for deep supervision (Lee et al., AISTATS 2015);
-        ``cam_features`` (N, size/8, size/8, C); ``embedding`` (N, D), means of the encoder's maps.
+        ``cam_features`` (N, size/8, size/8, C); ``embedding`` (N, D), means of the encoder's maps;
+        ``suspicion`` (N, 1), a logit: the BI-RADS category a reader would give, learned beside
+        the class because it says more of a lesion than whether it was malignant (multi-task
+        learning: Caruana, Machine Learning 28, 1997).
     """
     import keras
 
@@ -67,9 +71,9 @@ def lesion_net(
     trunk = _trunk(size, widths, name)
     head = _head(trunk, labels, dropout, name)
     found = trunk(image)
-    logits = head([found[each] for each in (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)])
+    logits, suspicion = head([found[each] for each in (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)])
     kept = (LESION, LESION_COARSE, CAM_FEATURES, EMBEDDING)
-    outputs = {CLASS_LOGITS: logits} | {each: found[each] for each in kept}
+    outputs = {CLASS_LOGITS: logits, SUSPICION: suspicion} | {each: found[each] for each in kept}
     return keras.Model(image, outputs, name=name)
 
 
@@ -90,7 +94,7 @@ def average_of(members: Sequence[Any]) -> Any:
     Returns
     -------
     keras.Model
-        Input and outputs as of :func:`lesion_net`, without ``lesion_coarse``.
+        Input and outputs as of :func:`lesion_net`, without ``lesion_coarse`` and ``suspicion``.
     """
     import keras
     from keras import layers, ops
@@ -122,7 +126,8 @@ def average_of(members: Sequence[Any]) -> Any:
         member = members[at // 2]
         channels = maps[at].shape[-1]
         own = features[..., at * channels : (at + 1) * channels]
-        scores.append(member.get_layer(f"{member.name}_head")([own, inside, around, shape]))
+        score, _suspicion = member.get_layer(f"{member.name}_head")([own, inside, around, shape])
+        scores.append(score)
     outputs = {
         CLASS_LOGITS: layers.Identity(name=CLASS_LOGITS)(ops.mean(ops.stack(scores), axis=0)),
         LESION: layers.Identity(name=LESION)(ops.mean(ops.stack(lesions), axis=0)),
@@ -209,7 +214,8 @@ def _head(trunk: Any, labels: int, dropout: float, name: str) -> Any:
     x = layers.Concatenate(dtype="float32")([pooled(inside), pooled(around - inside), everywhere])
     x = layers.Concatenate(dtype="float32")([layers.Dropout(dropout, dtype="float32")(x), shape])
     logits = layers.Dense(labels, dtype="float32")(x)
-    return keras.Model(inputs, logits, name=f"{name}_head")
+    suspicion = layers.Dense(1, dtype="float32")(x)
+    return keras.Model(inputs, [logits, suspicion], name=f"{name}_head")
 
 
 def _convolve(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:

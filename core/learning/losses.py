@@ -19,7 +19,7 @@ EMPTY = 0.25
 def lesion_loss(truth: Any, probability: Any) -> Any:
     """Binary cross-entropy plus soft Dice loss (Milletari et al., 3DV 2016), per picture.
 
-    A picture without a lesion has no Dice, and its cross-entropy counts :data:`EMPTY`.
+    A picture without a lesion counts :data:`EMPTY`.
 
     Parameters
     ----------
@@ -35,13 +35,24 @@ def lesion_loss(truth: Any, probability: Any) -> Any:
     p = ops.clip(probability, 1e-6, 1 - 1e-6)
     entropy = -ops.mean(truth * ops.log(p) + (1 - truth) * ops.log(1 - p), axis=(1, 2, 3))
     # Sums over the picture, taken as if it had 128 pixels a side, so that the constant, which
-    # keeps the smallest lesions from being all or nothing, means one thing at every size.
+    # lets a picture without a lesion score by how little is marked in it, means one thing at
+    # every size.
     scale = 128.0**2 / (truth.shape[1] * truth.shape[2])
     area = ops.sum(truth, axis=(1, 2, 3))
     overlap = scale * ops.sum(truth * p, axis=(1, 2, 3))
     total = scale * (area + ops.sum(p, axis=(1, 2, 3)))
-    dice = 1 - (2 * overlap + 50.0) / (total + 50.0)
-    return known * ops.where(area > 0, entropy + 0.5 * dice, EMPTY * entropy)
+    weight = ops.where(area > 0, 1.0, EMPTY)
+    return known * weight * (entropy + 0.5 * (1 - (2 * overlap + 50.0) / (total + 50.0)))
+
+
+def suspicion_loss(truth: Any, logit: Any) -> Any:
+    """Return the cross-entropy of a suspicion 0..1, (N, 1); 0 where the truth is not known, -1."""
+    from keras import ops
+
+    truth = ops.reshape(ops.cast(truth, "float32"), (-1,))
+    known = ops.cast(truth >= 0, "float32")
+    logit = ops.reshape(logit, (-1,))
+    return known * (ops.softplus(logit) - ops.maximum(truth, 0.0) * logit)
 
 
 def class_loss(weights: NDArray[np.float32], smoothing: float) -> Callable[[Any, Any], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from core.errors import DatasetError, ScanError
 from core.learning.archive import npz_arrays
 from core.scan import Scan, read_scan
 from core.text import _
+
+#: A category as manifests write it.
+_BIRADS = re.compile(r"\s*(?:bi-?rads)?\s*([1-6])\s*([abc]?)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,21 @@ def _bytes(row: Row, path: Path) -> bytes:
                 "its permissions."
             ).format(n=row.entry)
         ) from error
+
+
+def suspicion(row: Row) -> float:
+    """Return the BI-RADS category that a reader gave (column ``birads``), evenly from 0 to 1.
+
+    Category 1 is 0 and category 5 is 1; 4A, 4B and 4C lie around 4, and 6, known cancer, is 1.
+    Returns -1 where there is none, or one that tells nothing, such as 0.
+    """
+    found = _BIRADS.fullmatch(row.about.get("birads", ""))
+    if found is None:
+        return -1.0
+    category, part = int(found[1]), (found[2] or "b").lower()
+    if category == 4:
+        return 0.75 + {"a": -0.08, "b": 0.0, "c": 0.08}[part]
+    return min(category - 1, 4) / 4
 
 
 def load_scan(row: Row) -> Scan:

@@ -18,8 +18,8 @@ from core.learning.architectures import LESION_NET, SEED_CNN, Network, build_net
 from core.learning.batches import batches
 from core.learning.dataset import Arrays
 from core.learning.forms import no_image_of_a_label
-from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
-from core.learning.losses import class_loss, lesion_loss, one_unit_loss
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
+from core.learning.losses import class_loss, lesion_loss, one_unit_loss, suspicion_loss
 from core.learning.runs import RunRecord
 from core.learning.watching import Figures, watch_figures
 from core.text import _
@@ -42,6 +42,8 @@ class TrainingConfig:
         warm-up. ``seed-cnn`` keeps a rate of 0.001, as the textbook does.
     lesion_weight
         Weight of the outline loss against the class loss.
+    suspicion_weight
+        Weight of the loss of the BI-RADS category against the class loss.
     averaging
         Momentum of the running average of the weights, which is what is kept (Polyak averaging);
         0 keeps the last ones.
@@ -68,6 +70,7 @@ class TrainingConfig:
     learning_rate: float = 1.5e-3
     weight_decay: float = 2e-4
     lesion_weight: float = 2.0
+    suspicion_weight: float = 0.5
     label_smoothing: float = 0.05
     averaging: float = 0.99
     patience: int = 0
@@ -257,9 +260,11 @@ class _Run:
             shares = {CLASS_LOGITS: 1.0}
             if self.network.has_lesion_map:
                 loss |= {LESION: lesion_loss, LESION_COARSE: lesion_loss}
+                loss |= {SUSPICION: suspicion_loss}
                 shares |= {
                     LESION: config.lesion_weight,
                     LESION_COARSE: config.lesion_weight / 4,
+                    SUSPICION: config.suspicion_weight,
                 }
         self.model.compile(optimizer=optimizer, loss=loss, loss_weights=shares, jit_compile=False)
 

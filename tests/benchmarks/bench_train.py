@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core.learning.batches import as_read
 from core.learning.dataset import Arrays
-from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
-from core.learning.losses import class_loss, lesion_loss
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
+from core.learning.losses import class_loss, lesion_loss, suspicion_loss
 from core.learning.training import TrainingConfig, build, train
 from core.model import import_tensorflow
 from core.scan.phantom import LesionSpec, PhantomSpec, make_phantom
@@ -43,7 +43,9 @@ def made(n: int, size: int) -> Arrays:
         else:
             images[i], masks[i] = images[i % 16], masks[i % 16]
     inside = np.tile(np.array([0, 0, size, size], np.int32), (n, 1))
-    return Arrays(images, masks, inside, np.arange(n, dtype=np.int64) % 3, np.ones(n, np.bool_))
+    suspicion = np.arange(n, dtype=np.float32) % 3 / 2
+    labels, outlined = np.arange(n, dtype=np.int64) % 3, np.ones(n, np.bool_)
+    return Arrays(images, masks, inside, labels, outlined, suspicion)
 
 
 def bare(arrays: Arrays, config: TrainingConfig) -> Any:
@@ -55,12 +57,14 @@ def bare(arrays: Arrays, config: TrainingConfig) -> Any:
     lesions = (arrays.masks[..., None] / 255).astype(np.float32)
     coarse = lesions[:, ::8, ::8]
     truth = {CLASS_LOGITS: arrays.labels, LESION: lesions, LESION_COARSE: coarse}
+    truth[SUSPICION] = arrays.suspicion
     network.model.compile(
         optimizer=keras.optimizers.AdamW(1e-3, weight_decay=2e-4, global_clipnorm=1.0),
         loss={
             CLASS_LOGITS: class_loss(np.ones(3, np.float32), 0.05),
             LESION: lesion_loss,
             LESION_COARSE: lesion_loss,
+            SUSPICION: suspicion_loss,
         },
         jit_compile=False,
     )

@@ -91,7 +91,9 @@ def toy_arrays(n: int = 12, size: int = 32) -> Arrays:
             masks[i][square] = 255
     inside = np.tile(np.array([0, 0, size, size], np.int32), (n, 1))
     outlined = np.ones(n, np.bool_)
-    return Arrays(np.clip(images, 0, 255).astype(np.uint8), masks, inside, labels, outlined)
+    suspicion = np.where(labels > 0, labels / 2, -1).astype(np.float32)
+    images = np.clip(images, 0, 255).astype(np.uint8)
+    return Arrays(images, masks, inside, labels, outlined, suspicion)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from training_process import CONFIG
 
 from core.errors import DatasetError, LearningError
 from core.learning.batches import as_read, batches
-from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE
-from core.learning.losses import class_loss, lesion_loss, one_unit_loss
+from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
+from core.learning.losses import lesion_loss
 from core.learning.runs import learning_curves
 from core.learning.training import TrainingConfig, build, train
 from core.learning.watching import scores_of, watch_figures
@@ -210,6 +210,11 @@ def test_batches_show_every_picture_once_an_epoch_and_never_the_same() -> None:
     images, truth = data[0]
     assert images.shape == truth[LESION].shape == (4, 32, 32, 1)
     assert truth[LESION_COARSE].shape == (4, 4, 4, 1)
+    given = [data[number][1] for number in range(len(data))]
+    category = dict(zip((0, 1, 2), (-1, 0.5, 1), strict=True))
+    for each in given:
+        wanted = [category[int(label)] for label in each[CLASS_LOGITS]]
+        np.testing.assert_array_equal(each[SUSPICION], np.float32(wanted))
 
 
 def test_a_lesion_without_a_mask_is_not_learned_as_no_lesion() -> None:
@@ -225,50 +230,6 @@ def test_a_lesion_without_a_mask_is_not_learned_as_no_lesion() -> None:
             losses = np.array(lesion_loss(truth[name], wrong))
             assert not losses[unknown].any()
             assert (losses[~unknown] > 0.5).all()
-
-
-def test_the_class_loss_is_the_weighted_smoothed_entropy() -> None:
-    import_tensorflow()
-    loss = class_loss(np.array([1, 2], np.float32), 0.1)
-    found = loss(np.array([0, 1]), np.array([[0, np.log(3)], [0, np.log(3)]], np.float32))
-    # Shares 1/4 and 3/4; the truth holds .95 of the weight, the other .05.
-    wanted = [
-        -(0.95 * np.log(0.25) + 0.05 * np.log(0.75)),
-        -2 * (0.95 * np.log(0.75) + 0.05 * np.log(0.25)),
-    ]
-    np.testing.assert_allclose(np.array(found), wanted, rtol=1e-5)
-
-
-def test_the_outline_loss_prefers_the_right_outline() -> None:
-    import_tensorflow()
-    truth = np.zeros((1, 32, 32, 1), np.float32)
-    truth[:, 8:24, 8:24] = 1
-    right, shifted = np.clip(truth, 0.02, 0.98), np.clip(np.roll(truth, 6, 1), 0.02, 0.98)
-    empty, full = np.full_like(truth, 0.02), np.full_like(truth, 0.98)
-    values = [float(lesion_loss(truth, p)[0]) for p in (right, shifted, empty, full)]
-    assert values[0] < 0.1
-    assert values[0] < values[1] < min(values[2:])
-    # Nothing to find: marking nothing is right, and that is finite too.
-    nothing = [float(lesion_loss(0 * truth, p)[0]) for p in (0 * truth, empty, full)]
-    assert np.isfinite(nothing).all()
-    assert nothing == sorted(nothing)
-
-
-def test_a_lesion_as_faint_as_none_is_outlined_rather_than_missed() -> None:
-    import_tensorflow()
-    # Two pictures that look alike, one with a lesion and one without: the loss of both together.
-    truth = np.zeros((2, 32, 32, 1), np.float32)
-    truth[0, 8:24, 8:24] = 1
-    outlined = np.clip(np.stack([truth[0], truth[0]]), 0.02, 0.8)
-    losses = [float(np.sum(lesion_loss(truth, p))) for p in (outlined, np.full_like(truth, 0.02))]
-    assert losses[0] < losses[1]
-
-
-def test_the_loss_of_one_unit_is_the_weighted_binary_entropy() -> None:
-    import_tensorflow()
-    loss = one_unit_loss(np.array([1, 2], np.float32), 0.0)
-    found = loss(np.array([0, 1]), np.array([[0.25], [0.25]], np.float32))
-    np.testing.assert_allclose(np.array(found), [-np.log(0.75), -2 * np.log(0.25)], rtol=1e-5)
 
 
 @pytest.mark.slow
