@@ -267,6 +267,8 @@ class _Run:
                     SUSPICION: config.suspicion_weight,
                 }
         self.model.compile(optimizer=optimizer, loss=loss, loss_weights=shares, jit_compile=False)
+        # Keras makes the moments while it traces a step otherwise, and then traces it again.
+        optimizer.build(self.model.trainable_variables)
 
     def _fit(
         self,
@@ -350,9 +352,8 @@ class _Run:
                 weight.assign(value)
 
     def _load(self, checkpoint: Path) -> None:
-        # Built first: Keras leaves the saved moments and step count out of an optimizer that has
-        # no variables yet, and the learning rate would start over.
-        self.model.optimizer.build(self.model.trainable_variables)
+        # Into an optimizer that is built: Keras leaves the saved moments and step count out of one
+        # that has no variables yet, and the learning rate would start over.
         try:
             self.model.load_weights(checkpoint)
         except (OSError, ValueError, KeyError) as error:
