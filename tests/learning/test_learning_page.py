@@ -10,7 +10,7 @@ from typing import Any
 import bundle_factory
 import numpy as np
 import pytest
-from test_learning_evaluation import scored
+from evaluation_factory import scored
 from test_learning_report import POINTS, made
 
 from core.learning.evaluation import Scored
