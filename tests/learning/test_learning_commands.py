@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_factory import KEYS
 from learning_factory import LABELS, phantom_folder, write_manifest
-from test_learning_evaluation import KEYS
 
 from core.__main__ import main, make_parser
 from core.learning.commands import train as commands

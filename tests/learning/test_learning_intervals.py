@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_learning_evaluation import scored
+from evaluation_factory import scored
 
 from core.learning.evaluation import _bootstrap as bootstrap
 from core.learning.evaluation import _measures as measures

@@ -10,7 +10,7 @@ from typing import Any
 import bundle_factory
 import numpy as np
 import pytest
-from test_learning_evaluation import scored
+from evaluation_factory import scored
 from test_learning_report import POINTS, made
 
 from core.learning.evaluation import Scored
@@ -173,6 +173,8 @@ def test_scans_that_were_refused_are_told_before_any_figure() -> None:
     words = " ".join(
         Outline(page(measured(scored([float("nan"), 0.3, 0.8], [True, False, True])))).words
     )
+    # Only of what it read does the model say anything.
+    assert "those that could be read count in every figure by what the model says" in words
     assert "could not be read at all and count as answered wrongly" in words
     assert words.index("count as answered wrongly") < words.index("Balanced accuracy")
     assert "not read" in words

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluation_factory import scored
 from learning_factory import LABELS
 from sklearn import metrics
-from test_learning_evaluation import scored
 
 from core.learning.evaluation import Scored, figures
 from core.learning.report import SCHEMA, confusion, curves, full_report, reliability_bins

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluation_factory import FakeReader
 from learning_factory import LABELS, phantom_folder
 from numpy.typing import NDArray
-from test_learning_evaluation import FakeReader
 
 from core.learning.forms import read_dataset
 from core.learning.robustness import GRADES, Change, robustness

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluation_factory import scored
 from learning_factory import LABELS
 from sklearn import metrics
-from test_learning_evaluation import scored
 from test_learning_report import POINTS
 
 from core.learning.evaluation import figures, scans_csv

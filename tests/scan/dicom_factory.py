@@ -14,7 +14,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.filewriter import dcmwrite
 
+from core.scan import Scan, read_scan
 from core.scan.phantom import LesionSpec, PhantomSpec, make_phantom
+from core.settings import load_settings
 
 #: Everything in a made file that names somebody or something: none of it may be seen again.
 IDENTITY = {
@@ -156,6 +158,11 @@ def make_dicom(
         else:
             setattr(ds, keyword, value)
     return _written(ds, preamble)
+
+
+def read(*arguments: Any, **options: Any) -> Scan:
+    """Read what :func:`make_dicom` makes of these arguments, as the app does."""
+    return read_scan(make_dicom(*arguments, **options), settings=load_settings({}))
 
 
 def _identified(modality: str, syntax: str) -> Dataset:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dicom_factory import loop_pixels, make_dicom, region_item
+from dicom_factory import loop_pixels, read, region_item
 from pydicom.dataset import Dataset
 
-from core.scan import Region, Scan, Window, read_scan
-from core.settings import load_settings
-
-SETTINGS = load_settings({})
-
-
-def read(*arguments: object, **options: object) -> Scan:
-    return read_scan(make_dicom(*arguments, **options), settings=SETTINGS)
+from core.scan import Region, Window
 
 
 def item(**values: object) -> Dataset:

@@ -9,21 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from dicom_factory import SYNTAXES, jpeg_frame, loop_pixels, make_dicom
+from dicom_factory import SYNTAXES, jpeg_frame, loop_pixels, make_dicom, read
 from dicom_samples import colour_pixels
 from pydicom.encaps import encapsulate
 
 from core.errors import CorruptFile
-from core.scan import Scan, read_scan
 from core.scan import _dicom_frames as frames_module
+from core.scan import read_scan
 from core.settings import load_settings
 
 SETTINGS = load_settings({})
 STORED = loop_pixels(7)
-
-
-def read(*arguments: object, **options: object) -> Scan:
-    return read_scan(make_dicom(*arguments, **options), settings=SETTINGS)
 
 
 def nearest(pixels: np.ndarray) -> int:

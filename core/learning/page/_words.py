@@ -189,7 +189,8 @@ def notes(report: Mapping[str, Any]) -> list[str]:
         counted.append(
             _(
                 "The app would not answer {n} of the scans (quality, not a scan the model knows, "
-                "or unreadable); they count in every figure by what the model says of them."
+                "or unreadable); those that could be read count in every figure by what the model "
+                "says of them."
             ).format(n=report["refused"])
         )
     if report["unread"]:
