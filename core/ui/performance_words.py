@@ -45,6 +45,10 @@ def figure_names() -> dict[str, tuple[str, str]]:
             _("Peak of the heatmap in the lesion"),
             _("share of scans with a lesion; why heat is a check and no proof"),
         ),
+        "false_outlines": (
+            _("Outlined without a lesion"),
+            _("share of scans without a lesion in which something is outlined; 0 is best"),
+        ),
     }
 
 

@@ -34,6 +34,7 @@ KEYS = {
     "iou_mean",
     "mask_peak",
     "cam_pointing",
+    "false_outlines",
 }
 
 
@@ -41,7 +42,7 @@ def scored(p: Any, positive: Any, group: Any = None, **others: Any) -> Scored:
     """Scans with these probabilities, NaN for one that could not be read."""
     p, truth = np.asarray(p, np.float64), np.where(positive, 2, 1).astype(np.int64)
     nothing, words = np.full(len(p), np.nan), np.full(len(p), "")
-    maps = dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing"), nothing)
+    maps = dict.fromkeys(("dice", "iou", "mask_peak", "cam_pointing", "false_outline"), nothing)
     refused = np.asarray(others.pop("refused", np.isnan(p)), np.bool_)
     return Scored(
         labels=LABELS,

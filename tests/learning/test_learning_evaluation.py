@@ -101,6 +101,21 @@ def test_a_scan_without_lesion_has_no_overlap(row: Row) -> None:
     assert found.truth.tolist() == [0]
 
 
+def test_an_outline_where_there_is_no_lesion_is_counted_and_one_that_may_be_right_is_not(
+    row: Row,
+) -> None:
+    plain = Row(row.image, None, "normal", "val", "ward", "case2", "scanner")
+    unknown = Row(row.image, None, "benign", "val", "ward", "case3", "scanner")
+    rows = [plain, unknown, row]
+    found = score(rows, _reader(), LABELS, "malignant")
+    np.testing.assert_array_equal(found.false_outline, [1, np.nan, np.nan])
+    quiet = _reader(lesion=lambda _scan: 0.9 * _box(10, 20, 20, 40))
+    np.testing.assert_array_equal(
+        score(rows, quiet, LABELS, "malignant").false_outline, [0, np.nan, np.nan]
+    )
+    assert figures(found)["false_outlines"]["value"] == 1
+
+
 def test_a_model_without_map_is_judged_by_its_classes_only(row: Row) -> None:
     report = figures(score([row], _reader(lesion=lambda _scan: None), LABELS, "malignant"))
     assert "dice_mean" not in report

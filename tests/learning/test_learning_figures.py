@@ -27,6 +27,7 @@ def test_the_headline_figures_are_those_worked_out_by_hand() -> None:
             iou=[0.8, 0.4, 0.3, np.nan, np.nan],
             mask_peak=[1, 1, 0, np.nan, np.nan],
             cam_pointing=[1, 0, 0, np.nan, np.nan],
+            false_outline=[np.nan, np.nan, np.nan, 1, 0],
         )
     )
     wanted = {
@@ -47,6 +48,7 @@ def test_the_headline_figures_are_those_worked_out_by_hand() -> None:
         "iou_mean": 0.5,
         "mask_peak": 2 / 3,
         "cam_pointing": 1 / 3,
+        "false_outlines": 1 / 2,
     }
     slope, intercept = calibration_line(
         np.array([0.9, 0.5, 0.2, 0.6, 0.1]), np.array([True, True, True, False, False])

@@ -38,6 +38,7 @@ HEADLINE = (
     "iou_mean",
     "mask_peak",
     "cam_pointing",
+    "false_outlines",
 )
 _LINE = ("calibration_slope", "calibration_intercept")
 
@@ -107,6 +108,7 @@ def _measure(scored: Scored, only: Collection[str]) -> Measure:
             "iou_mean": measures.mean(weights, scored.iou),
             "mask_peak": measures.mean(weights, scored.mask_peak),
             "cam_pointing": measures.mean(weights, scored.cam_pointing),
+            "false_outlines": measures.mean(weights, scored.false_outline),
         }
         if not set(_LINE).isdisjoint(only):
             found |= zip(_LINE, measures.calibration_slope(weights, score, positive), strict=True)
@@ -126,6 +128,7 @@ def _support(scored: Scored) -> Support:
             ("iou_mean", scored.iou),
             ("mask_peak", scored.mask_peak),
             ("cam_pointing", scored.cam_pointing),
+            ("false_outlines", scored.false_outline),
         )
     }
     return maps | {

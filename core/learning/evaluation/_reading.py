@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError, ScanError
+from core.learning.dataset import NO_LESION
 from core.learning.evaluation._scored import Scored
 from core.learning.evaluation._verdict import verdict
 from core.learning.rows import Row, lesion_share, load_mask, load_scan
@@ -26,7 +27,7 @@ Alter: TypeAlias = Callable[[Scan, NDArray[np.bool_]], tuple[Scan, NDArray[np.bo
 BATCH = 16
 #: Bytes of scans that wait for the heat of another class than the one answered.
 _HELD_BYTES = 64 * 2**20
-_MAPS = ("dice", "iou", "mask_peak", "cam_pointing")
+_MAPS = ("dice", "iou", "mask_peak", "cam_pointing", "false_outline")
 
 
 class BatchReader(Protocol):
@@ -154,9 +155,12 @@ def _take(turn: _Turn, read: BatchRead, labels: tuple[str, ...], positive: str) 
         turn.reason = f"{unknown_scan()}. {unknown_means('' if known is None else known.reason)}"
     turn.sure = sure and not turn.reason
     turn.probabilities = [prediction.probabilities[name] for name in labels]
-    if turn.lesion is None:
-        return
     found = prediction.lesion_map()
+    if turn.lesion is None:
+        # Without a mask nobody knows, unless the label says that there is no lesion.
+        if found is not None and (turn.row.mask is not None or turn.row.label == NO_LESION):
+            turn.maps["false_outline"] = float((found >= 0.5).any())
+        return
     if found is not None:
         marked = found >= 0.5
         both = int((marked & turn.lesion).sum())
@@ -236,7 +240,7 @@ def _scored(turns: Sequence[_Turn], labels: tuple[str, ...], positive: str) -> S
 
     def of_map(name: str) -> NDArray[np.float64]:
         def value(turn: _Turn) -> float:
-            missed = turn.unread and turn.share > 0 and name in known
+            missed = turn.unread and turn.share > 0 and name in known - {"false_outline"}
             return turn.maps.get(name, 0.0 if missed else np.nan)
 
         return column(value, np.float64)

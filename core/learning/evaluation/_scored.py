@@ -29,6 +29,9 @@ class Scored:
     mask_peak, cam_pointing
         1 where the maximum of the lesion map, or of the Grad-CAM for the likeliest class (malignant
         from .5), lies in the lesion, else 0; NaN and 0 as for the overlap.
+    false_outline
+        1 where something is outlined at threshold 0.5 though there is no lesion, else 0; NaN where
+        there is one, or no map, or nobody knows.
     group
         What is resampled together: a patient, or a set of near-duplicates.
     refused
@@ -54,6 +57,7 @@ class Scored:
     iou: NDArray[np.float64]
     mask_peak: NDArray[np.float64]
     cam_pointing: NDArray[np.float64]
+    false_outline: NDArray[np.float64]
     group: NDArray[np.str_]
     refused: NDArray[np.bool_]
     sure: NDArray[np.bool_]
@@ -100,6 +104,7 @@ _PER_SCAN = (
     "iou",
     "mask_peak",
     "cam_pointing",
+    "false_outline",
     "group",
     "refused",
     "sure",

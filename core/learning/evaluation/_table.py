@@ -13,7 +13,7 @@ from core.lesion import safe_cell
 from core.model import Bundle
 from core.text import _
 
-_MAPS = ("dice", "iou", "mask_peak", "cam_pointing")
+_MAPS = ("dice", "iou", "mask_peak", "cam_pointing", "false_outline")
 
 
 def scans_csv(scored: Scored, bundle: Bundle) -> bytes:

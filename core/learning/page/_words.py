@@ -46,6 +46,7 @@ def figure_name(key: str) -> str:
         "iou_mean": _("IoU, mean"),
         "mask_peak": _("Peak of the lesion map in the lesion"),
         "cam_pointing": _("Peak of the Grad-CAM in the lesion"),
+        "false_outlines": _("Outlined without a lesion"),
         "sensitivity": _("Sensitivity"),
         "ppv": _("Positive predictive value"),
         "npv": _("Negative predictive value"),
@@ -72,6 +73,7 @@ def figure_about(key: str) -> str:
         "iou_mean": _("overlap with the mask, images with a lesion"),
         "mask_peak": _("images with a lesion"),
         "cam_pointing": _("of the predicted class, images with a lesion"),
+        "false_outlines": _("images without a lesion; 0 is best"),
     }[key]
 
 
