@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.learning.rows import Row, fingerprint, load_grey, place, suspicion
-from core.model import InputSpec, fit
+from core.model import NO_LESION, InputSpec, fit
 from core.text import _
 
-#: The label of pictures without a lesion, which need no mask.
-NO_LESION = "normal"
 #: Folders of a cache that a killed run left half-written are removed after so many seconds.
 _STALE = 24 * 3600
 

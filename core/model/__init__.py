@@ -4,6 +4,7 @@ from core.model._abstention import Abstention
 from core.model._batch import BatchRead, Source
 from core.model._bundle import Bundle, Reference, read_bundle
 from core.model._card import (
+    NO_LESION,
     Calibration,
     Card,
     DataSource,
@@ -84,6 +85,7 @@ from core.model._words import (
     not_sure,
     not_sure_means,
     number_title,
+    outlined_all_the_same,
     point_figures,
     point_name,
     prevalence_words,
@@ -97,6 +99,7 @@ from core.model._words import (
 __all__ = [
     "ELSEWHERE",
     "LONGEST_REASON",
+    "NO_LESION",
     "SITE_PREVALENCE_RANGE",
     "Abstention",
     "AtThreshold",
@@ -170,6 +173,7 @@ __all__ = [
     "not_sure",
     "not_sure_means",
     "number_title",
+    "outlined_all_the_same",
     "parts_of",
     "point_figures",
     "point_name",

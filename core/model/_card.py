@@ -24,6 +24,8 @@ TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 LABEL = re.compile(r"\w(?:[\w ./()+-]{0,38}[\w)+])?")
 #: Entries of ``outputs``, in the order of :class:`Outputs`.
 _OUTPUTS = ("logits", "probabilities", "lesion", "cam_features", "embedding")
+#: The label of pictures without a lesion, which need no mask.
+NO_LESION = "normal"
 VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from core.model._card import OperatingPoint
+from core.model._card import NO_LESION, OperatingPoint
 from core.model._familiarity import Familiarity
 from core.model._prediction import Prediction
 from core.model._statistics import shift_prior
@@ -34,6 +34,20 @@ def flag_words(positive: str, *, flagged: bool) -> str:
 def not_excluded(answer: str) -> str:
     """Say what an answer that is not flagged leaves open."""
     return _("{label} does not exclude cancer.").format(label=class_name(answer).capitalize())
+
+
+def outlined_all_the_same(prediction: Prediction, outlined: int) -> str:
+    """Say that something is outlined though the answer is that there is no lesion; else ``""``.
+
+    The outline comes from the lesion map and the answer from the classes: they can differ, and
+    neither is the one that is right.
+    """
+    if prediction.answer != NO_LESION or not outlined:
+        return ""
+    return _(
+        "The answer is “{label}”, and yet the lesion map outlines something: look there before you "
+        "agree with either."
+    ).format(label=class_name(NO_LESION))
 
 
 def number_title(prediction: Prediction) -> str:

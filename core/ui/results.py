@@ -16,7 +16,7 @@ from core.lesion import (
     measurements_frame,
     measurements_json,
 )
-from core.model import Prediction
+from core.model import Prediction, outlined_all_the_same
 from core.scan import Scan
 from core.text import _, ngettext
 from core.ui import downloads
@@ -57,6 +57,8 @@ def show_results(
                 else " · **" + _("shaped by you: not the controls it comes with") + "**"
             )
         )
+        if contradiction := outlined_all_the_same(prediction, len(result.lesions)):
+            st.warning(contradiction, icon=":material/help:")
         if result.lesions:
             st.dataframe(
                 downloads.table_on_screen(measurements_frame(result)),

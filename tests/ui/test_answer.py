@@ -10,7 +10,14 @@ from made_results import INTERVAL, phantom, prediction, quality
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from core.model import Familiarity, Interval, Prediction, Reference, SitePrevalence
+from core.model import (
+    Familiarity,
+    Interval,
+    Prediction,
+    Reference,
+    SitePrevalence,
+    outlined_all_the_same,
+)
 from core.scan import CheckName, Scan
 from core.ui.open_scan import OpenScan
 from core.ui.reading_room import _about_heat
@@ -285,6 +292,15 @@ def test_the_share_of_heat_in_the_outline_is_the_share_of_heat_in_the_outline() 
     assert "44% of it lies inside the outline; its peak does: yes." in about_heat(
         answer, scan, mask
     )
+
+
+def test_an_outline_beside_the_answer_normal_is_not_passed_over() -> None:
+    scan = phantom()
+    said = outlined_all_the_same(prediction(scan, answer="normal", flagged=False), 1)
+    assert "“normal”" in said
+    assert "outlines something" in said
+    assert not outlined_all_the_same(prediction(scan, answer="normal", flagged=False), 0)
+    assert not outlined_all_the_same(prediction(scan, answer="benign", flagged=False), 1)
 
 
 def test_no_heat_is_not_told_as_heat_elsewhere() -> None:

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError, ScanError
-from core.learning.dataset import NO_LESION
 from core.learning.evaluation._scored import Scored
 from core.learning.evaluation._verdict import verdict
 from core.learning.rows import Row, lesion_share, load_mask, load_scan
-from core.model import BatchRead, Prediction, Source, unknown_means, unknown_scan
+from core.model import NO_LESION, BatchRead, Prediction, Source, unknown_means, unknown_scan
 from core.scan import Scan, check_name, check_quality
 from core.text import _
 
