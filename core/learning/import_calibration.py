@@ -90,7 +90,7 @@ def calibrate(
 
     Returns
     -------
-    The card with both and its figures, and the scores of the measured rows.
+    The card with both and its figures, and the scores of those measured rows that could be read.
 
     Raises
     ------
@@ -102,6 +102,7 @@ def calibrate(
     with tempfile.TemporaryDirectory() as folder:
         plain = check_bundle(write_file(Path(folder) / "plain", path, card), 1)
         first = score(fit, plain, card.labels, card.positive, progress)
+        first = first[~first.unread]
         truth = first.truth
         if len({int(t) == card.positive_index for t in truth}) < 2:
             raise DatasetError(_("Too few scans of the data could be read to calibrate on."))
@@ -125,17 +126,17 @@ def calibrate(
         second = score(
             measured, reader, card.labels, card.positive, lambda n: progress(len(fit) + n)
         )
-    if not len(second.truth):
+    read = second[~second.unread]
+    if not len(read.truth):
         raise DatasetError(_("No scan of the data could be read to measure on."))
-    probability = second.probabilities[:, card.positive_index]
-    positive = second.truth == card.positive_index
+    # As in every figure, a scan that could not be read is answered wrongly at every threshold.
     points = tuple(
-        fitting.measured_point(point.name, point.threshold, probability, positive)
+        fitting.measured_point(point.name, point.threshold, second.score, second.is_positive)
         for point in done.operating_points
     )
     return (
         replace(done, operating_points=points, metrics={"val": figures(second)}),
-        Reference(probability.astype(np.float32), positive),
+        Reference(read.score.astype(np.float32), read.is_positive),
     )
 
 

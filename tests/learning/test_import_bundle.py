@@ -124,6 +124,35 @@ def test_with_data_it_is_calibrated_on_some_patients_and_measured_on_others(
     assert read.interval is not None
 
 
+def test_scans_that_cannot_be_read_are_not_calibrated_on_and_count_as_wrong(
+    files: dict[str, Path], own_site: Settings, data: Path
+) -> None:
+    folder = own_site.var.parent / "torn"
+    shutil.copytree(data, folder)
+    # Both pictures of three patients of each kind, so that some fall into either half.
+    torn = [
+        folder / "images" / label / f"{label}{number:02d}.png"
+        for label in ("benign", "malignant")
+        for number in range(4, 10)
+    ]
+    for path in torn:
+        path.write_bytes(path.read_bytes()[:60])
+    command = ["import-model", str(files["vgg"]), "--task", "own", *TWO, "--data", str(folder)]
+    assert main(command) == 0
+    bundle = Predictor.load("own", settings=own_site).bundle
+    card = bundle.card
+    fit, measured = card.training["calibrated_on"]["n"], card.training["measured_on"]["n"]
+    figures = card.metrics["val"]
+    assert 0 < figures["unread"] < len(torn)
+    assert figures["n"] == measured
+    # What nobody read has no probability to learn from or to draw.
+    assert card.prevalence is not None
+    assert card.prevalence.n == fit - (len(torn) - figures["unread"])
+    assert len(bundle.reference.validation_scores) == measured - figures["unread"]
+    # It is an answer that nobody got, at the operating points too.
+    assert all(point.n == measured for point in card.operating_points)
+
+
 def test_a_folder_that_says_nothing_of_splits_is_used_whole(
     files: dict[str, Path], own_site: Settings, data: Path
 ) -> None:
