@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import ARGUMENTS, CHROMIUM, Watched, no_browser, serving, watch
+from browser_kit import ARGUMENTS, CHROMIUM, Server, Watched, no_browser, serving, watch
+from first_line_kit import start_app, strangers
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +61,40 @@ def app_server(tmp_path: Path) -> Iterator[str]:
     """The app itself with an empty folder; gives its address."""
     with serving("app.py", tmp_path / "var") as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def models(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model that outranks what ships, so that it is quick and known."""
+    from bundle_factory import ready
+
+    folder = tmp_path_factory.mktemp("browser-model")
+    ready(folder)
+    return folder / "models"
+
+
+@pytest.fixture(scope="module")
+def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server of the app for the tests of a file that leave nothing in each other's way."""
+    started = start_app(tmp_path_factory.mktemp("server"), models)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def visit(open_page: Callable[..., Watched]) -> Iterator[Callable[..., Watched]]:
+    """Open a server's app: ``visit(server, **context options)``.
+
+    At the end nothing was complained about, and no request left this machine.
+    """
+    opened: list[tuple[Watched, str]] = []
+
+    def open_one(server: Server, **options: Any) -> Watched:
+        watched = open_page(server.address, **options)
+        opened.append((watched, server.address))
+        return watched
+
+    yield open_one
+    for watched, address in opened:
+        assert watched.errors == []
+        assert strangers(watched, address) == []

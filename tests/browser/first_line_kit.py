@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import Watched
+from browser_kit import Server, Watched, start_server
 
 from core.scan import LesionSpec, PhantomSpec, Scan, encode_png, make_phantom, read_scan
 
 CASE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}")
 #: Something no page says by itself, to look for where it must not be.
 COMMENT = "Xylophone shadow at nine o'clock"
+
+
+def start_app(var: Path, models: Path) -> Server:
+    """Run the app on a folder of its own with these models."""
+    var.mkdir(exist_ok=True)
+    if not (var / "models").exists():
+        (var / "models").symlink_to(models)
+    return start_server("app.py", var)
 
 
 def uploaded(scan: Scan) -> Scan:

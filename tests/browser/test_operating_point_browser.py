@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
-from browser_kit import Server, Watched, start_server
+from browser_kit import Server, Watched
 from first_line_kit import choose, idle, phantom, read_a_scan, receipt, sign_in, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with a tiny model that is quick and known."""
-    from bundle_factory import ready
-
-    folder = tmp_path_factory.mktemp("operating-point")
-    ready(folder)
-    started = start_server("app.py", folder)
-    yield started
-    started.stop()
-
-
 @pytest.fixture
-def visit(server: Server, open_page: Callable[..., Watched]) -> Iterator[Callable[..., Watched]]:
-    """Open the app; at the end nothing was complained about."""
-    opened: list[Watched] = []
-
-    def open_one(**options: Any) -> Watched:
-        opened.append(open_page(server.address, **options))
-        return opened[-1]
-
-    yield open_one
-    for watched in opened:
-        assert watched.errors == []
+def visit(server: Server, visit: Callable[..., Watched]) -> Callable[..., Watched]:
+    """Open the app."""
+    return partial(visit, server)
 
 
 def explore(page: Any) -> Any:

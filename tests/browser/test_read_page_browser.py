@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import Server, Watched, start_server
+from browser_kit import Server, Watched
 from first_line_kit import (
     choose,
     idle,
@@ -28,30 +28,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PSEUDONYM = "Patient's pseudonym"
 
 
-@pytest.fixture(scope="module")
-def server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with a tiny model that is quick and known."""
-    from bundle_factory import ready
-
-    folder = tmp_path_factory.mktemp("read-page")
-    ready(folder)
-    started = start_server("app.py", folder)
-    yield started
-    started.stop()
-
-
 @pytest.fixture
-def visit(server: Server, open_page: Callable[..., Watched]) -> Iterator[Callable[[], Any]]:
-    """Open the app; at the end nothing was complained about."""
-    opened: list[Watched] = []
-
-    def open_one() -> Any:
-        opened.append(open_page(server.address))
-        return opened[-1].page
-
-    yield open_one
-    for watched in opened:
-        assert watched.errors == []
+def visit(server: Server, visit: Callable[..., Watched]) -> Callable[[], Any]:
+    """Open the app's page."""
+    return lambda: visit(server).page
 
 
 def open_panel(page: Any, title: str) -> None:

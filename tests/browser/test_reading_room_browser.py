@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser_kit import Server, Watched, start_server
+from browser_kit import Server, Watched
 from dicom_factory import make_dicom
-from first_line_kit import CASE, idle, phantom, sign_in, strangers, until
+from first_line_kit import CASE, idle, phantom, sign_in, until
 from viewer_kit import canvas, drag, pane, state
 
 from core.scan import encode_png
@@ -43,33 +43,16 @@ def dicom(data: bytes, name: str = "IM_0001") -> dict[str, Any]:
     return {"name": name, "mimeType": "application/dicom", "buffer": data}
 
 
-@pytest.fixture(scope="module")
-def server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with a tiny model that outranks what ships."""
-    from bundle_factory import ready
-
-    folder = tmp_path_factory.mktemp("reading-room")
-    ready(folder)
-    running = start_server("app.py", folder)
-    yield running
-    running.stop()
-
-
 @pytest.fixture
-def visit(open_page: Callable[..., Watched], server: Server) -> Iterator[Visit]:
-    """Open the app; at the end nothing was complained about, and no request left this machine."""
-    opened: list[Watched] = []
+def visit(server: Server, visit: Visit) -> Visit:
+    """Open the app as a clinician."""
 
     def open_one(**options: Any) -> Watched:
-        watched = open_page(server.address, **options)
-        opened.append(watched)
+        watched = visit(server, **options)
         sign_in(watched.page, "Clinician")
         return watched
 
-    yield open_one
-    for watched in opened:
-        assert watched.errors == []
-        assert strangers(watched, server.address) == []
+    return open_one
 
 
 def answered(page: Any, other_than: str = "") -> str:
