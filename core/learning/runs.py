@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import LearningError
+from core.store import sync_file
 from core.text import _
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class RunRecord:
         partial = self.folder / "partial.weights.h5"
         try:
             model.save_weights(partial)
-            _flush(partial)
+            sync_file(partial)
             os.replace(partial, target)
         except OSError as error:
             partial.unlink(missing_ok=True)
@@ -154,19 +155,11 @@ class RunRecord:
         partial = self.folder / f"{name}.part"
         try:
             partial.write_text(text, encoding="utf-8")
-            _flush(partial)
+            sync_file(partial)
             os.replace(partial, self.folder / name)
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise _not_written() from error
-
-
-def _flush(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _not_written() -> LearningError:

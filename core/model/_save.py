@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import BundleInvalid, BundleNotSaved
 from core.model._bundle import CARD, FILES, MODEL, REFERENCE, Bundle, Reference, read_bundle
 from core.model._card import Card
-from core.model._switches import sync_folder
+from core.store import sync_file, sync_folder
 from core.text import _
 
 #: What a folder is called while a bundle is written into it: no version is called so.
@@ -118,7 +118,7 @@ def _write_files(fresh: Path, model: Any, card: Card, reference: Reference) -> N
             **dict(reference.extra),
         )
         for name in FILES:
-            _flush(fresh / name)
+            sync_file(fresh / name)
         sync_folder(fresh)
     except OSError as error:
         raise _not_saved() from error
@@ -130,14 +130,6 @@ def _save(model: Any, path: Path) -> None:
     except RuntimeError as error:
         # HDF5 reports a disk that fills so.
         raise _not_saved() from error
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _put_in_place(fresh: Path, folder: Path, *, replace: bool) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from core.errors import BundleInvalid, SwitchRefused
 from core.settings import Settings
+from core.store import sync_folder
 from core.text import _
 
 logger = logging.getLogger(__name__)
@@ -191,17 +192,6 @@ def append_switch(
 def now() -> datetime:
     """Return this moment, UTC."""
     return datetime.now(UTC)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that new names in a folder are on disk; Windows has no such call."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

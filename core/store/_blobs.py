@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import BlobMissing, StoreUnavailable
+from core.store._disk import sync_folder
 from core.text import _
 
 
@@ -44,7 +45,7 @@ class BlobStore:
             if not _holds(path, digest):
                 _write(path, data)
             # Also for a file that is there already: whoever renamed it may not have come to this.
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError:
             raise StoreUnavailable(
                 _(
@@ -108,15 +109,4 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A new name is on disk only when its folder is. Windows has no such call and needs none.
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder.parent)
