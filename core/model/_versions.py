@@ -247,7 +247,8 @@ def promote(
     bundle = next((each for each in here if digest in (None, each.digest)), None)
     if bundle is None:
         raise BundleNotFound(_("The files of this version have changed. Look at the list again."))
-    return _switch(settings, person, bundle, "promote", said, expected)
+    check_bundle(bundle, settings.concurrent_reads)
+    return _record(settings, person, bundle, "promote", said, expected)
 
 
 def rollback(
@@ -288,7 +289,8 @@ def rollback(
         for entry in entries
         if entry.bundle is not None and (entry.version, entry.bundle.digest) == which
     )
-    return _switch(settings, person, bundle, "rollback", said, expected)
+    check_bundle(bundle, settings.concurrent_reads)
+    return _record(settings, person, bundle, "rollback", said, expected)
 
 
 def before(settings: Settings, task: str, to: str | None = None) -> Which:
@@ -334,18 +336,6 @@ def _checked(person: Person, reason: str) -> str:
             _("The reason must be one line of at most {n} characters.").format(n=LONGEST_REASON)
         )
     return said
-
-
-def _switch(
-    settings: Settings,
-    person: Person,
-    bundle: Bundle,
-    action: Action,
-    reason: str,
-    expected: str | None,
-) -> Change:
-    check_bundle(bundle, settings.concurrent_reads)
-    return _record(settings, person, bundle, action, reason, expected)
 
 
 def _record(
