@@ -38,6 +38,18 @@ GRADES: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "cropping": (0.05, 0.1, 0.2),
     }
 )
+#: Where a scan as it is stands among the grades of each change; no JPEG leaves it quite so.
+UNCHANGED: Mapping[str, float] = MappingProxyType(
+    {
+        "brightness": 0.0,
+        "contrast": 1.0,
+        "speckle": 0.0,
+        "blur": 0.0,
+        "jpeg": 100.0,
+        "downsampling": 1.0,
+        "cropping": 0.0,
+    }
+)
 #: Headline figures that are followed; those of the heat would double the time it takes.
 _FOLLOWED = tuple(
     name

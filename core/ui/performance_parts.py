@@ -7,21 +7,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.learning.evaluated import Coverage, Figure, Grade, Group
+from core.learning.robustness import UNCHANGED
 from core.text import _
 from core.ui.performance_charts import LINE, MARGIN, MARK, QUIET, error_bars, plain
 
 #: A group of fewer scans, or with fewer positives or fewer others, is drawn quietly.
 FEW_SCANS, FEW_OF_A_KIND = 30, 10
-#: The grade of each change that leaves a scan as it is.
-_NEUTRAL = {
-    "brightness": 0.0,
-    "contrast": 1.0,
-    "speckle": 0.0,
-    "blur": 0.0,
-    "jpeg": 100.0,
-    "downsampling": 1.0,
-    "cropping": 0.0,
-}
 
 
 def groups_figure(groups: Sequence[Group], name: str, whole: Figure | None) -> go.Figure:
@@ -136,7 +127,7 @@ def robustness_figure(
         marker={"size": 8},
         hovertemplate="%{x}: %{y:.3f}<extra></extra>",
     )
-    neutral = _NEUTRAL.get(steps[0].change)
+    neutral = UNCHANGED.get(steps[0].change)
     if untouched is not None:
         figure.add_hline(y=untouched.value, line={"color": MARK, "dash": "dash", "width": 1.5})
         if neutral is not None:
@@ -159,7 +150,7 @@ def robustness_figure(
         xaxis={
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": [f"{place:g}" for place in sorted(places)],
+            "categoryarray": [f"{place:g}" for place in places],
             "fixedrange": True,
         },
         yaxis={"range": limits, "fixedrange": True},

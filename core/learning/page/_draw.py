@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core.learning.page._plots import Plot
 from core.learning.page._words import change_name, figure_name, number, plain
+from core.learning.robustness import UNCHANGED
 from core.model import point_name
 from core.text import _, percent
 
@@ -131,17 +132,7 @@ def coverage_plot(report: Report) -> Markup:
     return plot.markup()
 
 
-#: What is unchanged on the scale of each change, and where it stands: before the grades or, for a
-#: change to both sides, among them.
-_UNCHANGED = {
-    "brightness": 0.0,
-    "contrast": 1.0,
-    "speckle": 0.0,
-    "blur": 0.0,
-    "jpeg": 101.0,
-    "downsampling": 1.0,
-    "cropping": 0.0,
-}
+#: Changes that are milder the larger their grade is.
 _BEST_HIGH = frozenset({"jpeg", "downsampling"})
 _FOLLOWED = (("accuracy", "a"), ("roc_auc", "b"), ("dice_mean", "c"))
 
@@ -150,7 +141,7 @@ def robustness_plots(report: Report) -> Iterator[tuple[str, Markup]]:
     """Draw three figures over the grades of each change, as (caption, image)."""
     for change in dict.fromkeys(entry["change"] for entry in report["robustness"]):
         entries = [entry for entry in report["robustness"] if entry["change"] == change]
-        unchanged = _UNCHANGED.get(change, 0.0)
+        unchanged = UNCHANGED.get(change, 0.0)
         steps = [(entry["grade"], entry) for entry in entries]
         steps.append((unchanged, {**report, "grade": None}))
         # By strength: from what is unchanged on, or through it.

@@ -71,7 +71,7 @@ def _ranking(report: Report) -> Section | None:
     rows = []
     for i in range(11):
         reached = i / 10
-        # The first place of the curve that spares no more than this share of the others.
+        # The highest place of the curve that flags no more than this share of the others.
         roc = max((p for p in curves["roc"] if p[0] <= reached + 1e-12), key=lambda p: p[1])
         pr = next(p for p in curves["pr"] if p[0] >= reached - 1e-12)
         rows.append((f"{reached:.1f}", number(roc[1]), number(pr[1])))
