@@ -287,20 +287,6 @@ KINDS: dict[str, _Make] = {
 }
 
 
-def shuffled(rng: np.random.Generator, grey: Grey) -> Grey:
-    """Return a scan's tiles in another order: its texture without its anatomy."""
-    tiles = int(rng.choice([3, 4, 6]))
-    high, wide = grey.shape[0] // tiles, grey.shape[1] // tiles
-    cut = [
-        grey[r * high : (r + 1) * high, c * wide : (c + 1) * wide]
-        for r in range(tiles)
-        for c in range(tiles)
-    ]
-    order = rng.permutation(len(cut))
-    rows = [np.hstack([cut[i] for i in order[r * tiles : (r + 1) * tiles]]) for r in range(tiles)]
-    return np.ascontiguousarray(np.vstack(rows))
-
-
 def spectrum(rng: np.random.Generator, shape: tuple[int, ...], slope: float) -> Plane:
     """Return noise whose amplitude falls as ``frequency ** -slope``: mean 0, deviation 1."""
     height, width = shape

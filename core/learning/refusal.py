@@ -8,7 +8,7 @@ where nearly all scans of every source left out still pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from core.model import (
     embeddings_of,
     rooted,
     standardised,
-    wilson_interval,
     write_bundle,
 )
 from core.scan import Scan
@@ -64,20 +63,6 @@ _CHANGES = (
     ("border", 0.25),
     ("mirror", 0.0),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRate:
-    """How often a picture is judged wrongly, with its 95 % Wilson interval."""
-
-    wrong: int
-    n: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON: ``value``, ``low``, ``high`` and ``n``."""
-        low, high = wilson_interval(self.wrong, self.n)
-        value = self.wrong / self.n if self.n else None
-        return {"value": value, "low": low, "high": high, "n": self.n, "wrong": self.wrong}
 
 
 def fit_familiarity(

@@ -21,8 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core.learning.foreign import foreign_pictures
-from core.learning.refusal import ErrorRate
-from core.model import Predictor, Source
+from core.model import Predictor, Source, wilson_interval
 from core.scan import Scan, files_of, read_scan
 from core.settings import Settings, load_settings
 
@@ -54,7 +53,9 @@ def measured(predictor: Predictor, sources: Iterator[Source], *, should_be_known
         n += 1
         wrong += familiarity.known is not should_be_known
         reasons[familiarity.reason or "known"] += 1
-    return ErrorRate(wrong, n).to_dict() | {"judged": dict(reasons), "unreadable": unreadable}
+    low, high = wilson_interval(wrong, n)
+    rate = {"value": wrong / n if n else None, "low": low, "high": high, "n": n, "wrong": wrong}
+    return rate | {"judged": dict(reasons), "unreadable": unreadable}
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from core.errors import LearningError
-from core.learning.foreign import KINDS, foreign_pictures, shuffled
-from core.learning.refusal import ErrorRate, fit_familiarity, varied
+from core.learning.foreign import KINDS, foreign_pictures
+from core.learning.refusal import fit_familiarity, varied
 from core.model import FamiliarityCheck, Predictor, embeddings_of, read_bundle, resolve
 from core.scan import LesionSpec, PhantomSpec, Scan, list_samples, make_phantom, open_sample
 from core.settings import load_settings
@@ -136,15 +136,6 @@ def test_a_changed_scan_is_still_a_picture_of_its_own() -> None:
     assert all(picture.dtype == np.uint8 and picture.ndim == 2 for picture in made)
     assert len({picture.tobytes() for picture in made}) > 8
     np.testing.assert_array_equal(varied(scan, 4), made[4])
-    tiles = shuffled(np.random.default_rng(0), scan.grey)
-    assert not np.array_equal(tiles, scan.grey[: tiles.shape[0], : tiles.shape[1]])
-
-
-def test_an_error_rate_has_its_interval() -> None:
-    rate = ErrorRate(2, 100).to_dict()
-    assert rate["value"] == 0.02
-    assert rate["low"] < 0.02 < rate["high"]
-    assert ErrorRate(0, 0).to_dict()["value"] is None
 
 
 @pytest.fixture(scope="module")
