@@ -15,8 +15,8 @@ from audit_factory import clean, compressed, cropped, phantom
 
 from core.__main__ import main
 from core.errors import LearningError
-from core.learning.audit import write_whole
 from core.learning.forms import read_dataset
+from core.learning.whole_file import write_whole
 
 
 def lines(path: Path) -> list[dict[str, str]]:

@@ -10,7 +10,6 @@ from core.learning.audit._listing import Listing, list_sources
 from core.learning.audit._run import Audit, audit_datasets, audit_listing
 from core.learning.audit._show import table, to_html
 from core.learning.audit._split import NewSplit, make_split, manifest_paths, write_manifests
-from core.learning.audit._write import write_whole
 
 __all__ = [
     "Audit",
@@ -26,5 +25,4 @@ __all__ = [
     "table",
     "to_html",
     "write_manifests",
-    "write_whole",
 ]

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.errors import OverreadError
 from core.learning.audit._align import SAME
 from core.learning.audit._check import Verdict
 from core.learning.audit._listing import table_of_counts
 from core.learning.audit._run import Audit
+from core.learning.html_template import html_template
 from core.learning.rows import load_scan
 from core.scan import encode_png, thumbnail
 from core.text import _, columns, language, padded
@@ -90,14 +90,7 @@ def to_html(
     for done, index in enumerate(chosen, 1):
         shown.append(_pair(audit, index, files))
         progress(_("drawing pairs"), done, len(chosen))
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text: str = environment.get_template("audit.html").render(
+    text: str = html_template(_HERE / "audit.html").render(
         lang=language().replace("_", "-"),
         title=_("Data audit"),
         warning=_(

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from core.errors import DatasetError, LearningError
 from core.learning.audit._listing import Listing
 from core.learning.audit._run import Audit, Progress
-from core.learning.audit._write import write_whole
 from core.learning.groups import joined
+from core.learning.whole_file import write_whole
 from core.text import _, percent
 
 #: How often near-duplicates that only a new split brought to light may be joined.

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from core.errors import LearningError
 from core.learning.audit import (
     Verdict,
     audit_listing,
@@ -19,10 +17,10 @@ from core.learning.audit import (
     table,
     to_html,
     write_manifests,
-    write_whole,
 )
-from core.learning.commands.common import add_label_names, note, write
+from core.learning.commands.common import add_label_names, held_share, note, write
 from core.learning.forms import VAL_SHARE
+from core.learning.whole_file import check_writable, write_whole
 from core.text import _
 
 #: Seconds before the first line about how far it is, and between two: one is written over on a
@@ -63,7 +61,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--val-share",
-        type=_share,
+        type=held_share,
         default=VAL_SHARE,
         help=_("how much becomes val, of data without a split and of a new one; {share:g}").format(
             share=VAL_SHARE
@@ -90,15 +88,8 @@ def _model(text: str) -> tuple[str, str | None]:
     return task, version or None
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 0.5:
-        raise argparse.ArgumentTypeError(_("must be more than 0 and at most 0.5"))
-    return value
-
-
 def _share_or_none(text: str) -> float:
-    return 0.0 if float(text) == 0 else _share(text)
+    return 0.0 if float(text) == 0 else held_share(text)
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -117,7 +108,7 @@ def run_audit(args: argparse.Namespace) -> int:
     if args.make_split:
         manifest_paths(listing, args.out)
     if args.out:
-        _writable(args.out)
+        check_writable(args.out)
     audit = audit_listing(listing, progress, args.embeddings)
     found = audit.to_dict(files=args.files)
     leaks = audit.verdict is Verdict.LEAK
@@ -154,16 +145,6 @@ def run_audit(args: argparse.Namespace) -> int:
     progress.end()
     write(json.dumps(found, indent=1) if args.json else "\n".join(lines))
     return 1 if leaks and new is None else 0
-
-
-def _writable(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        raise LearningError(
-            _("The folder cannot be written to: it is full, or may not be written.")
-        ) from error
 
 
 class _Progress:

@@ -75,6 +75,14 @@ def add_label_names(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def held_share(text: str) -> float:
+    """Read the share of the data that is held out: more than 0 and at most 0.5."""
+    value = float(text)
+    if not 0 < value <= 0.5:
+        raise argparse.ArgumentTypeError(_("must be more than 0 and at most 0.5"))
+    return value
+
+
 def table_of(name: str, report: dict[str, Any]) -> str:
     """Return the headline figures of a report with their intervals, one to a line."""
     lines = [f"{name}: n={report['n']}"]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from core.learning.page import report_html
 from core.learning.report import full_report
 from core.learning.robustness import GRADES, robustness
 from core.learning.rows import Row, as_known, fingerprint, known_labels
+from core.learning.whole_file import check_writable, write_whole
 from core.model import (
     Bundle,
     Card,
@@ -77,10 +75,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     # What is wrong with the command is said before anything that takes time.
     rows = _rows(args, resolve(args.model, args.version, settings=settings).card)
     if args.out:
-        _check_folder(args.out)
+        check_writable(args.out)
     predictor = Predictor.load(args.model, args.version, settings=settings)
     if args.attach:
-        _check_folder(predictor.bundle.folder)
+        check_writable(predictor.bundle.folder)
     card = predictor.card
     # A file that is not there any more is found now, and not when all is read.
     origin = _origin(predictor.bundle, rows, args.split)
@@ -96,7 +94,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     name = evaluation_name(report["data"]["name"], report["data"]["split"])
     if args.out:
         scans = scans_csv(scored, predictor.bundle)
-        _write(args.out, {_REPORT: text.encode(), _SCANS: scans, _PAGE: page})
+        for file, content in ((_REPORT, text.encode()), (_SCANS, scans), (_PAGE, page)):
+            write_whole(args.out / file, content, replace=True)
     if args.attach:
         # Without the table of scans: what travels with a model names no file of a patient.
         attach_evaluation(predictor.bundle, name, {_REPORT: text.encode(), _PAGE: page})
@@ -182,30 +181,3 @@ def _counts(report: Mapping[str, Any]) -> list[str]:
     if report["abstained"]:
         found.append(_("{n} answered “not sure”; they count.").format(n=report["abstained"]))
     return found
-
-
-def _check_folder(folder: Path) -> None:
-    """Find out now, and not after the reading, that nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _not_written() from error
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files, each whole or not at all."""
-    for name, content in files.items():
-        part = folder / f".{name}.{os.getpid()}.part"
-        try:
-            part.write_bytes(content)
-            part.replace(folder / name)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise _not_written() from error
-
-
-def _not_written() -> LearningError:
-    return LearningError(_("The report cannot be written into this folder."))

@@ -17,7 +17,7 @@ import numpy as np
 from core.errors import BundleInvalid, DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import LESION_NET, SEED_CNN
-from core.learning.commands.common import add_label_names, note, table_of, write
+from core.learning.commands.common import add_label_names, held_share, note, table_of, write
 from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.dataset import load_arrays
@@ -81,7 +81,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     add_label_names(parser)
     parser.add_argument(
         "--val-share",
-        type=_share,
+        type=held_share,
         default=VAL_SHARE,
         help=_(
             "how much becomes val where the data does not say what does; {share:g} by default"
@@ -180,13 +180,6 @@ def _coverage(text: str) -> float:
     value = float(text)
     if not 0.5 <= value < 1:
         raise argparse.ArgumentTypeError(_("must be from 0.5 to less than 1"))
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 0.5:
-        raise argparse.ArgumentTypeError(_("must be more than 0 and at most 0.5"))
     return value
 
 

@@ -6,13 +6,12 @@ that it can be made again, and holds no image and no file name.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.learning.html_template import html_template
 from core.learning.page._sections import sections
 from core.learning.page._words import facts, headline, notes, subtitle
 from core.model import Card
@@ -32,7 +31,7 @@ def report_html(report: dict[str, Any], card: Card) -> bytes:
     card
         The model's: what it is for, and its limits.
     """
-    text: str = _template().render(
+    text: str = html_template(_HERE / "evaluation.html").render(
         lang=language().replace("_", "-"),
         title=_("Evaluation of {task} {version}").format(task=card.task, version=card.version),
         subtitle=subtitle(report, card),
@@ -51,18 +50,6 @@ def report_html(report: dict[str, Any], card: Card) -> bytes:
         style=Markup((_HERE / "evaluation.css").read_text(encoding="utf-8")),  # noqa: S704
     )
     return text.encode("utf-8")
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("evaluation.html")
 
 
 __all__ = ["report_html"]

@@ -47,13 +47,31 @@ def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
                 _("There is a file of this name already; move it, or write elsewhere with --out.")
             ) from error
     except OSError as error:
-        raise LearningError(
-            _("The folder cannot be written to: it is full, or may not be written.")
-        ) from error
+        raise _not_written() from error
     finally:
         if partial is not None:
             with suppress(OSError):
                 os.unlink(partial)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and try it: before the work whose result goes there, and not behind it.
+
+    Raises
+    ------
+    LearningError
+        Nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_written() from error
+
+
+def _not_written() -> LearningError:
+    return LearningError(_("The folder cannot be written to: it is full, or may not be written."))
 
 
 def _umask() -> int:
