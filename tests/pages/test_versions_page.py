@@ -109,6 +109,7 @@ def test_two_administrators_do_not_overrule_each_other_unseen(site: Path, app: A
     assert "Somebody else has switched" in words(app)
     assert [s.reason for s in read_switches(service.settings(), TASK)] == ["first", "quicker"]
 
+
 def test_a_refused_switch_shows_what_is_active_now(site: Path, app: AppTest) -> None:
     go_to(app)
     press(app, f"promote-{TASK}-902.0-site")
