@@ -122,6 +122,8 @@ def parts(
         found = [
             ([row for other in dealt if other is not held for row in other], held) for held in dealt
         ]
+    if folds > 1 and any(not held for _fit, held in found):
+        raise DatasetError(_("There are fewer cases than folds: train in fewer folds."))
     kept = [row for _fit, held in found for row in held]
     if any(not fit for fit, _held in found) or not kept:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
