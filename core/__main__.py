@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the job failed (one line on stderr says why), 2 bad usage,
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With 2 for bad usage, with 0 after ``--help``.
     """
+    _say_what_can_be_said()
     try:
         with use_language(_language()):
             options = make_parser().parse_args(arguments)
@@ -115,6 +117,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     migrate.set_defaults(run=_migrate)
     return parser
+
+
+def _say_what_can_be_said() -> None:
+    """Let no letter that the terminal has no code for end a command whose work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        # Others, of a program that called this, are its own business.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _language() -> str:

@@ -24,7 +24,7 @@ from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
 from core.learning.lesion_net import average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
-from core.learning.runs import RunRecord
+from core.learning.runs import RunRecord, alone_in
 from core.learning.training import TrainingConfig, train
 from core.learning.watching import Figures, scores_of
 from core.text import _
@@ -122,6 +122,8 @@ def parts(
         found = [
             ([row for other in dealt if other is not held for row in other], held) for held in dealt
         ]
+    if folds > 1 and any(not held for _fit, held in found):
+        raise DatasetError(_("There are fewer cases than folds: train in fewer folds."))
     kept = [row for _fit, held in found for row in held]
     if any(not fit for fit, _held in found) or not kept:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
@@ -164,13 +166,24 @@ def fit_folds(
     LearningError
         As :func:`core.learning.train`.
     """
-    tell = progress or Progress()
+    dealt = parts(rows, folds, config, positive)
+    with alone_in(folder, folds, resume=resume):
+        return _fit(dealt, watched, config, folder, resume, progress or Progress())
+
+
+def _fit(
+    dealt: Sequence[tuple[list[Row], list[Row]]],
+    watched: Sequence[Row],
+    config: TrainingConfig,
+    folder: Path,
+    resume: bool,
+    tell: Progress,
+) -> Fitted:
     cache = folder / "cache"
 
     def decoded(part: Sequence[Row]) -> Arrays:
         return load_arrays(part, config.labels, config.size, cache, tell.decoding)
 
-    dealt = parts(rows, folds, config, positive)
     watch = decoded(watched)
     networks: list[Network] = []
     held_rows: list[Row] = []
@@ -185,7 +198,7 @@ def fit_folds(
             tell.batch(fold, done, of, loss)
 
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
-        own = folder if folds == 1 else folder / f"fold-{at + 1}"
+        own = folder if len(dealt) == 1 else folder / f"fold-{at + 1}"
         network = train(
             decoded(fit),
             # Another seed for each: networks that start alike make the same mistakes.

@@ -6,7 +6,8 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -72,12 +73,7 @@ class RunRecord:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise cls.unreadable() from error
         if made_with != options or before.get("data") != about.get("data"):
-            raise LearningError(
-                _(
-                    "This run was started with other options or data: resume with the same, or "
-                    "use a new folder."
-                )
-            )
+            raise _other_run()
         record.history, record.stopped = history, stopped
         record.about = before | {"resumed": [*before.get("resumed", []), _now()]}
         return record
@@ -162,11 +158,59 @@ class RunRecord:
             raise _not_written() from error
 
 
+@contextmanager
+def alone_in(folder: Path, folds: int, *, resume: bool) -> Iterator[None]:
+    """Keep the folder of a run for one process, and what lies in it from a run that forgot it.
+
+    Raises
+    ------
+    LearningError
+        A run lies there and is not resumed, another process trains there, or the folder cannot be
+        written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _not_written() from error
+    try:
+        try:
+            with suppress(ImportError):  # only where there is no such lock
+                import fcntl
+
+                # The system lets go of it when the process ends, however it ends.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LearningError(
+                _("Another training is writing into this folder: use a new one.")
+            ) from error
+        whole, parted = (any(folder.glob(f"{at}run.json")) for at in ("", "fold-*/"))
+        # Its first epoch would take the place of a checkpoint that took hours.
+        if not resume and (whole or parted):
+            raise LearningError(
+                _("There is a run in this folder already: go on with --resume, or use a new one.")
+            )
+        if (whole and folds > 1) or (parted and folds == 1):
+            raise _other_run()
+        yield
+    finally:
+        os.close(lock)
+
+
 def _not_written() -> LearningError:
     return LearningError(
         _(
             "The run cannot be kept: its disk is full or may not be written to. Make room and "
             "use --resume."
+        )
+    )
+
+
+def _other_run() -> LearningError:
+    return LearningError(
+        _(
+            "This run was started with other options or data: resume with the same, or use a new "
+            "folder."
         )
     )
 

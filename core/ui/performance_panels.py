@@ -15,10 +15,13 @@ from core.ui import performance_charts as charts
 from core.ui import performance_parts as parts
 from core.ui.performance_words import (
     change_names,
+    data_words,
     evaluation_name,
     figure_name,
     figure_names,
     group_name,
+    group_value,
+    in_order,
     lacking,
     number,
     part_name,
@@ -58,8 +61,7 @@ def _about(evaluation: Evaluation) -> None:
     words += unanswered(evaluation)
     st.caption(" ".join(words))
     if evaluation.data:
-        # Digests are told apart by their first letters.
-        st.text(" · ".join(f"{name}: {value[:40]}" for name, value in evaluation.data.items()))
+        st.text(data_words(evaluation.data))
     if evaluation.damaged:
         st.warning(
             _("Damaged and not shown: {parts}. Evaluate again to replace it.").format(
@@ -270,12 +272,13 @@ def _groups(evaluation: Evaluation) -> None:
     kinds = dict.fromkeys(group.by for group in evaluation.groups)
     columns = st.columns(2, gap="medium")
     for place, by in enumerate(kinds):
-        part = [g for g in evaluation.groups if g.by == by and name in g.figures]
+        part = in_order(by, (g for g in evaluation.groups if g.by == by and name in g.figures))
         if not part:
             continue
         with columns[place % 2]:
             alt = "; ".join(
-                f"{g.value} (n = {g.n}): {number(g.figures[name])} ({spread(g.figures[name])})"
+                f"{group_value(by, g.value)} (n = {g.n}): {number(g.figures[name])} "
+                f"({spread(g.figures[name])})"
                 for g in part
             )
             # Another name is another data's own word: as plain text.

@@ -10,6 +10,7 @@ from core.learning.evaluated import Coverage, Figure, Grade, Group
 from core.learning.robustness import UNCHANGED
 from core.text import _
 from core.ui.performance_charts import LINE, MARGIN, MARK, QUIET, error_bars, plain
+from core.ui.performance_words import group_value
 
 #: A group of fewer scans, or with fewer positives or fewer others, is drawn quietly.
 FEW_SCANS, FEW_OF_A_KIND = 30, 10
@@ -72,7 +73,7 @@ def says_little(group: Group) -> bool:
 def _group_label(group: Group) -> str:
     size = _("n = {n}, {positives} positive").format(n=group.n, positives=group.positives)
     # Two lines, so that on a phone more than half is left for the intervals.
-    lines = [plain(group.value, 24), size]
+    lines = [plain(group_value(group.by, group.value), 24), size]
     if says_little(group):
         few = _("few scans")
         lines.append(f"<i>{few}</i>")

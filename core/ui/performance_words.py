@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.learning.evaluated import Evaluation, Figure
+from collections.abc import Iterable, Mapping
+
+from core.learning.evaluated import Evaluation, Figure, Group
 from core.learning.performance import OF_SCORES
 from core.text import _
 
@@ -78,6 +80,40 @@ def group_name(by: str) -> str:
         "birads": _("BI-RADS"),
         "lesion size": _("Lesion size"),
     }.get(by, by)
+
+
+def group_value(by: str, value: str) -> str:
+    """Return what a group of scans is called; most are the data's own words."""
+    return _sizes().get(value, value) if by == "lesion size" else value
+
+
+def in_order(by: str, groups: Iterable[Group]) -> list[Group]:
+    """Return groups in the order they are read: sizes from small to large, others as they come."""
+    sizes = list(_sizes())
+    if by != "lesion size":
+        return list(groups)
+    return sorted(groups, key=lambda g: sizes.index(g.value) if g.value in sizes else len(sizes))
+
+
+def _sizes() -> dict[str, str]:
+    return {
+        "small": _("small third"),
+        "medium": _("middle third"),
+        "large": _("large third"),
+    }
+
+
+def data_words(data: Mapping[str, str]) -> str:
+    """Name the data of an evaluation; of a fingerprint as much as tells two apart."""
+    names = {
+        "name": _("Dataset"),
+        "split": _("Split"),
+        "fingerprint": _("Fingerprint of the data"),
+    }
+    return " · ".join(
+        _("{head}: {rest}").format(head=names.get(name, name), rest=value[:40])
+        for name, value in data.items()
+    )
 
 
 def change_names() -> dict[str, str]:

@@ -32,6 +32,8 @@ from core.ui import service
 #: Switches shown, the newest first.
 _MOST = 50
 _KEY = "switch-wish"
+#: Why the last one was refused, until it was shown.
+_REFUSED = "switch-refused-"
 
 
 def task_versions(task: str, found: Sequence[ModelVersion], person: Person) -> None:
@@ -203,6 +205,10 @@ def _wish(wish: _Wish) -> None:
 
 def _confirm(task: str, person: Person) -> None:
     """Ask for a reason and a confirmation of what was asked for; then switch, or say why not."""
+    refused = st.session_state.pop(_REFUSED + task, None)
+    if refused is not None:
+        st.error(refused, icon=":material/error:")
+        st.caption(_("Nothing was switched."))
     wish = st.session_state.get(_KEY)
     if not isinstance(wish, _Wish) or wish.task != task:
         return
@@ -228,9 +234,11 @@ def _confirm(task: str, person: Person) -> None:
         with st.spinner(_("Loading it and letting it read phantoms")):
             change = _switch(wish, person, reason)
     except OverreadError as error:
-        st.error(str(error), icon=":material/error:")
-        st.caption(_("Nothing was switched."))
-        return
+        # What stands below was found before, and may be why: it is looked at again. The wish goes
+        # too, so that the second half of a double click decides nothing that nobody looked at.
+        st.session_state[_REFUSED + task] = str(error)
+        del st.session_state[_KEY]
+        st.rerun()
     del st.session_state[_KEY]
     service.follow_active()
     st.toast(

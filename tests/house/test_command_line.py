@@ -168,3 +168,15 @@ def closed_pipe() -> int:
     read, written = os.pipe()
     os.close(read)
     return written
+
+
+@pytest.mark.parametrize("words", [["models"], ["--help"], ["promote", "none", "1.0"]])
+def test_a_terminal_without_the_letters_still_gets_its_lines(words, site):
+    environment = os.environ | {"OVERREAD_LANGUAGE": "zh_CN", "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(
+        [sys.executable, "-m", "core", *words],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == (1 if words[0] == "promote" else 0)
+    assert done.stdout if done.returncode == 0 else len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr

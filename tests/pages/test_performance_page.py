@@ -119,7 +119,7 @@ def test_an_attached_report_is_shown_with_its_intervals(app: AppTest, own_models
     visit(app, "reviewer")
     said = words(app)
     assert "From the evaluation report attached to this model." in said
-    assert "name: ward-7" in said
+    assert "Dataset: ward-7" in said
     assert "ROC-AUC 0.812" in said
     assert "2 more could not be read" in said
     assert all(drawn(app, name) for name in ("roc", "pr", "groups-0", "coverage", "robustness-0"))

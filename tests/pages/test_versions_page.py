@@ -110,6 +110,22 @@ def test_two_administrators_do_not_overrule_each_other_unseen(site: Path, app: A
     assert [s.reason for s in read_switches(service.settings(), TASK)] == ["first", "quicker"]
 
 
+def test_a_refused_switch_shows_what_is_active_now(site: Path, app: AppTest) -> None:
+    go_to(app)
+    press(app, f"promote-{TASK}-902.0-site")
+    promote(service.settings(), ADMINISTRATOR, TASK, "902.0", "quicker")
+    answers_with("902.0")
+    app.text_input(key="switch-reason").input("mine")
+    press(app, "switch-confirm")
+    said = words(app)
+    assert "Somebody else has switched" in said
+    assert "Go back to version 901.0" in [button.label for button in app.button]
+    assert f"promote-{TASK}-902.0-site" not in [button.key for button in app.button]
+    assert "after a restart" not in said
+    # The second half of a double click finds nothing to confirm.
+    assert "switch-confirm" not in [button.key for button in app.button]
+
+
 def test_a_version_that_turns_out_unusable_is_said_and_the_other_stays(
     site: Path, app: AppTest
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from core.errors import BundleInvalid, DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import LESION_NET, SEED_CNN
+from core.learning.commands.about import read_about
 from core.learning.commands.common import add_label_names, held_share, note, table_of, write
 from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
@@ -199,7 +199,7 @@ def run_train(args: argparse.Namespace) -> int:
     OverreadError
         The data or the run cannot be used.
     """
-    about = _about(args.about)
+    about = read_about(args.about)
     config = _config(args)
     # What the card would refuse is said now, and not after hours of training.
     _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),), Outputs(), InputSpec(config.size))
@@ -353,18 +353,6 @@ def write_bundle_of(
     )
     for name, report in metrics.items():
         write(table_of(name, report))
-
-
-def _about(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LearningError(_("The file with the card's texts is not readable JSON.")) from error
-    if not isinstance(about, dict):
-        raise LearningError(_("The file with the card's texts is not readable JSON."))
-    return about
 
 
 def _card(

@@ -1,0 +1,60 @@
+"""The texts of a card, in a file of a person's own: held against the card before hours of work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.errors import LearningError
+from core.text import _
+
+
+def read_about(path: Path | None) -> dict[str, Any]:
+    """Read the card's texts.
+
+    Parameters
+    ----------
+    path
+        A JSON object with any of ``title`` and ``intended_use``, texts; ``limits``, a list of
+        texts; ``data``, of each dataset by name its ``licence`` and ``citation``; ``tried``,
+        anything. Other entries are left alone. None for no texts.
+
+    Raises
+    ------
+    LearningError
+        It cannot be read, or an entry is of the wrong kind.
+    """
+    if path is None:
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable() from error
+    if not isinstance(about, dict):
+        raise _unreadable()
+    texts = [(name, [about[name]]) for name in ("title", "intended_use") if name in about]
+    limits = about.get("limits", [])
+    texts.append(("limits", limits if isinstance(limits, list) else [None]))
+    sources = about.get("data", {})
+    for source in sources.values() if isinstance(sources, dict) else [None]:
+        of_source = source if isinstance(source, dict) else {"licence": None}
+        named = [of_source[name] for name in ("licence", "citation") if name in of_source]
+        texts.append(("data", named))
+    for name, values in texts:
+        if not all(isinstance(value, str) for value in values):
+            raise LearningError(
+                _("In the file with the card's texts, {name} is of the wrong kind.").format(
+                    name=name
+                )
+            )
+    return about
+
+
+def _refuse(_name: str) -> float:
+    # A card holds finite numbers only.
+    raise ValueError("not a finite number")
+
+
+def _unreadable() -> LearningError:
+    return LearningError(_("The file with the card's texts is not readable JSON."))
