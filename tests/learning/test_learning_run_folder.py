@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from learning_factory import LABELS, phantom_folder
 
-from core.errors import LearningError
+from core.__main__ import main
+from core.errors import DatasetError, LearningError
 from core.learning.crossfit import fit_folds
 from core.learning.forms import read_dataset
 from core.learning.runs import alone_in
@@ -79,6 +80,13 @@ def test_two_trainings_do_not_write_over_each_other(tmp_path: Path, resume: bool
         pass
 
 
+def test_more_folds_than_cases_are_refused_before_a_run_is_made(tmp_path: Path) -> None:
+    ward, run = phantom_folder(tmp_path / "ward", train=8), tmp_path / "run"
+    with pytest.raises(DatasetError, match="fewer cases than folds"):
+        fit(ward, run, folds=13)
+    assert not run.exists()
+
+
 def test_a_file_where_the_folder_should_be_is_one_line(tmp_path: Path) -> None:
     ward, run = phantom_folder(tmp_path / "ward", train=24), tmp_path / "run"
     run.write_text("mine")
@@ -86,3 +94,17 @@ def test_a_file_where_the_folder_should_be_is_one_line(tmp_path: Path) -> None:
         fit(ward, run)
     says(error, "cannot be kept", run)
     assert run.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_dataset_given_twice_does_not_count_twice(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward, run = phantom_folder(tmp_path / "ward"), tmp_path / "run"
+    data = [str(ward), str(ward)]
+    words = data if command == "train" else ["--data", *data]
+    assert main([command, *words, "--out", str(run)]) == 1
+    said = capsys.readouterr().err
+    assert "same name" in said
+    assert len(said.splitlines()) == 1
+    assert not run.exists()

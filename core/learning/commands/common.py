@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from core.errors import DatasetError
+from core.learning.forms import VAL_SHARE, read_dataset
+from core.learning.rows import Row
 from core.text import _
 
 #: Seconds before the first line about how far it is, and between two of them: in a log, and on a
@@ -24,6 +29,31 @@ def note(text: str) -> None:
     """Say how far it is, where it does not mix with what a program reads."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def read_datasets(
+    paths: Iterable[Path],
+    labels: Sequence[str] | None,
+    names: Sequence[str] | None,
+    val_share: float = VAL_SHARE,
+) -> list[Row]:
+    """List the images of several datasets, in the order they are given.
+
+    Raises
+    ------
+    DatasetError
+        One cannot be read, or two have the same name, as one that is given twice.
+    """
+    found: list[Row] = []
+    for path in paths:
+        rows = read_dataset(path, labels, names=names, val_share=val_share)
+        if rows and any(row.source == rows[0].source for row in found):
+            # Their cases would be taken for the same people's.
+            raise DatasetError(
+                _("Two of the datasets have the same name; rename the folder of one of them.")
+            )
+        found += rows
+    return found
 
 
 class Steps:

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__
-from core.errors import DatasetError, LearningError
-from core.learning.commands.common import Steps, add_label_names, note, table_of, write
+from core.errors import LearningError
+from core.learning.commands.common import (
+    Steps,
+    add_label_names,
+    note,
+    read_datasets,
+    table_of,
+    write,
+)
 from core.learning.evaluation import Scored, scans_csv, score
-from core.learning.forms import read_dataset, rows_of_split
+from core.learning.forms import rows_of_split
 from core.learning.page import report_html
 from core.learning.report import full_report
 from core.learning.robustness import GRADES, robustness
@@ -113,15 +120,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def _rows(args: argparse.Namespace, card: Card) -> list[Row]:
     labels = known_labels(card.labels, card.positive)
-    found: list[Row] = []
-    for path in args.data:
-        rows = read_dataset(path, labels, names=args.label_names)
-        if rows and any(row.source == rows[0].source for row in found):
-            # Their cases would be taken for the same people's.
-            raise DatasetError(
-                _("Two of the datasets have the same name; rename the folder of one of them.")
-            )
-        found += rows
+    found = read_datasets(args.data, labels, args.label_names)
     chosen = rows_of_split(found, args.split)
     return [as_known(row, card.labels, card.positive) for row in chosen]
 

@@ -17,12 +17,19 @@ from core.errors import BundleInvalid, DatasetError, LearningError
 from core.learning import calibration as fitting
 from core.learning.architectures import LESION_NET, SEED_CNN
 from core.learning.commands.about import read_about
-from core.learning.commands.common import add_label_names, held_share, note, table_of, write
+from core.learning.commands.common import (
+    add_label_names,
+    held_share,
+    note,
+    read_datasets,
+    table_of,
+    write,
+)
 from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
-from core.learning.forms import VAL_SHARE, read_dataset
+from core.learning.forms import VAL_SHARE
 from core.learning.refusal import fit_rows
 from core.learning.rows import (
     Row,
@@ -61,11 +68,7 @@ def _decoding(done: int, total: int) -> None:
 
 def _rows(args: argparse.Namespace, labels: Sequence[str] | None) -> list[Row]:
     """Read all datasets; what has no rows to watch keeps some of its training rows for that."""
-    rows = [
-        row
-        for path in args.data
-        for row in read_dataset(path, labels, names=args.label_names, val_share=args.val_share)
-    ]
+    rows = read_datasets(args.data, labels, args.label_names, args.val_share)
     if any(row.split == "val" for row in rows):
         return rows
     training = [row for row in rows if row.split == "train"]
