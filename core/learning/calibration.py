@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.model import Calibration, OperatingPoint, wilson_interval
+from core.model import Calibration
 
 #: Scores that part the classes without an error would be fitted with a temperature of 0, and
 #: every scan answered with certainty.
@@ -89,21 +89,3 @@ def operating_points(
         "balanced": float(edges[balanced]),
         "specificity-95": float(edges[max([balanced, *specific[:1]])]),
     }
-
-
-def measured_point(
-    name: str, threshold: float, probability: NDArray[np.float64], positive: NDArray[np.bool_]
-) -> OperatingPoint:
-    """Say what a threshold achieves on scans it was not chosen on, with Wilson intervals."""
-    flagged = probability >= threshold
-    found, sick = int((flagged & positive).sum()), int(positive.sum())
-    passed, well = int((~flagged & ~positive).sum()), int((~positive).sum())
-    return OperatingPoint(
-        name=name,
-        threshold=threshold,
-        sensitivity=found / sick if sick else None,
-        specificity=passed / well if well else None,
-        sensitivity_interval=wilson_interval(found, sick) if sick else None,
-        specificity_interval=wilson_interval(passed, well) if well else None,
-        n=len(positive),
-    )

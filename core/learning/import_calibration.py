@@ -14,6 +14,7 @@ from core.errors import DatasetError
 from core.learning import calibration as fitting
 from core.learning.evaluation import figures, score
 from core.learning.forms import read_dataset, rows_of_split
+from core.learning.report import measured_point
 from core.learning.rows import Row, fingerprint, hold_out
 from core.model import (
     Bundle,
@@ -131,8 +132,7 @@ def calibrate(
         raise DatasetError(_("No scan of the data could be read to measure on."))
     # As in every figure, a scan that could not be read is answered wrongly at every threshold.
     points = tuple(
-        fitting.measured_point(point.name, point.threshold, second.score, second.is_positive)
-        for point in done.operating_points
+        measured_point(point.name, point.threshold, second) for point in done.operating_points
     )
     return (
         replace(done, operating_points=points, metrics={"val": figures(second)}),

@@ -153,6 +153,24 @@ def _thinned(points: list[list[float]]) -> list[list[float]]:
     return [points[i] for i in np.linspace(0, len(points) - 1, _POINTS).round().astype(int)]
 
 
+def measured_point(name: str, threshold: float, scored: Scored) -> OperatingPoint:
+    """Say what a threshold achieves on scans it was not chosen on, as an evaluation says it.
+
+    The intervals are those of patients or groups, not of single scans. What the scans say nothing
+    of, or a single group does, is left None.
+    """
+    found = _at(scored, OperatingPoint(name, threshold))
+
+    def of(figure: str) -> tuple[float | None, tuple[float, float] | None]:
+        told = found.get(figure)
+        return (None, None) if told is None else (told["value"], (told["low"], told["high"]))
+
+    (sensitivity, sensitive), (specificity, specific) = of("sensitivity"), of("specificity")
+    return OperatingPoint(
+        name, threshold, sensitivity, specificity, sensitive, specific, found["n"]
+    )
+
+
 def _at(scored: Scored, point: OperatingPoint) -> dict[str, Any]:
     truth = scored.is_positive
     said = scored.score >= point.threshold

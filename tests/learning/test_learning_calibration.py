@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluation_factory import scored
 
 from core.learning.calibration import (
     calibrated,
     fit_calibration,
-    measured_point,
     operating_points,
 )
-from core.model import Calibration, wilson_interval
+from core.learning.report import full_report, measured_point
+from core.model import Calibration
 
 ORDER = ("sensitivity-95", "balanced", "specificity-95")
 
@@ -132,18 +133,24 @@ def test_few_or_equal_scores_still_give_usable_thresholds(
     assert all(0 < value < 1 for value in values)
 
 
-def test_a_measured_point_counts_right() -> None:
-    p = np.array([0.9, 0.5, 0.2, 0.6, 0.1, 0.1, 0.1])
-    positive = np.array([True, True, True, False, False, False, False])
-    found = measured_point("balanced", 0.5, p, positive)
+def test_a_measured_point_counts_right_and_has_the_intervals_of_the_evaluation() -> None:
+    p = [0.9, 0.5, 0.2, 0.6, 0.1, 0.1, 0.1]
+    positive = [True, True, True, False, False, False, False]
+    # Two pictures of one patient are one piece of evidence.
+    of_patients = scored(p, positive, group=list("aabbccd"))
+    found = measured_point("balanced", 0.5, of_patients)
     assert (found.sensitivity, found.specificity) == (pytest.approx(2 / 3), 0.75)
-    assert found.sensitivity_interval == wilson_interval(2, 3)
-    assert found.specificity_interval == wilson_interval(3, 4)
     assert (found.name, found.threshold, found.n) == ("balanced", 0.5, 7)
+    told = full_report(of_patients, [found], "balanced")["operating_points"][0]
+    for figure, interval in (
+        ("sensitivity", found.sensitivity_interval),
+        ("specificity", found.specificity_interval),
+    ):
+        assert interval == (told[figure]["low"], told[figure]["high"])
 
 
 def test_a_point_without_positives_claims_nothing_about_them() -> None:
-    found = measured_point("balanced", 0.5, np.array([0.1, 0.9]), np.array([False, False]))
+    found = measured_point("balanced", 0.5, scored([0.1, 0.9], [False, False]))
     assert found.sensitivity is None
     assert found.sensitivity_interval is None
     assert found.specificity == 0.5

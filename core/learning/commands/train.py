@@ -27,10 +27,10 @@ from core.learning.commands.common import (
 )
 from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
-from core.learning.dataset import load_arrays
 from core.learning.evaluation import figures, score
 from core.learning.forms import VAL_SHARE
 from core.learning.refusal import fit_rows
+from core.learning.report import measured_point
 from core.learning.rows import (
     Row,
     as_known,
@@ -41,7 +41,7 @@ from core.learning.rows import (
     place,
 )
 from core.learning.training import TrainingConfig
-from core.learning.watching import Figures, scores_of
+from core.learning.watching import Figures
 from core.model import (
     Card,
     DataSource,
@@ -283,17 +283,9 @@ def write_bundle_of(
     truth = np.array([config.labels.index(row.label) for row in fitted.held])
     calibration = fitting.fit_calibration(fitted.logits, truth)
     held_p = fitting.calibrated(fitted.logits, calibration)[:, target]
-    cache = args.out / "cache"
-    val_logits, _lesions = scores_of(
-        fitted.network, load_arrays(watched, config.labels, config.size, cache)
-    )
-    val_p = fitting.calibrated(val_logits, calibration)[:, target]
-    val_positive = np.array([row.label == _POSITIVE for row in watched])
     thresholds = fitting.operating_points(held_p, truth == target)
-    points = tuple(
-        fitting.measured_point(name, threshold, val_p, val_positive)
-        for name, threshold in thresholds.items()
-    )
+    points = tuple(OperatingPoint(*point) for point in thresholds.items())
+    abstention = fit_abstention(held_p, truth == target, args.coverage)
     card = replace(
         _card(args, config, about, points, fitted.network.outputs, fitted.network.spec),
         calibration=calibration,
@@ -321,14 +313,9 @@ def write_bundle_of(
             "seconds": round(fitted.seconds),
         }
         | ({"tried": about["tried"]} if "tried" in about else {}),
-        abstention=measured_abstention(
-            fit_abstention(held_p, truth == target, args.coverage),
-            val_p,
-            val_positive,
-            thresholds[_APPROVED],
-        ),
+        abstention=abstention,
     )
-    reference = Reference(val_p.astype(np.float32), val_positive)
+    reference = Reference(np.zeros(0, np.float32), np.zeros(0, np.bool_))
     folder = args.out / "models" / args.task / args.version
     bundle = write_bundle(folder, fitted.network.model, card, reference, replace=True)
     try:
@@ -346,14 +333,27 @@ def write_bundle_of(
     settings = replace(load_settings({}), var=args.out.resolve())
     reader = Predictor.load(args.task, args.version, settings=settings)
     metrics = {}
-    metrics["val"] = figures(score(watched, reader, config.labels, _POSITIVE))
+    scored = score(watched, reader, config.labels, _POSITIVE)
+    metrics["val"] = figures(scored)
     sources = sorted({row.source for row in watched})
     for source in sources if len(sources) > 1 else []:
         part = [row for row in watched if row.source == source]
         metrics[f"{source} val"] = figures(score(part, reader, config.labels, _POSITIVE))
-    write_bundle(
-        folder, folder / "model.keras", replace(card, metrics=metrics), reference, replace=True
+    read = scored[~scored.unread]
+    measured = replace(
+        card,
+        metrics=metrics,
+        operating_points=tuple(measured_point(*point, scored) for point in thresholds.items()),
+        abstention=measured_abstention(
+            abstention, read.score, read.is_positive, thresholds[_APPROVED]
+        ),
     )
+    reference = replace(
+        reference,
+        validation_scores=read.score.astype(np.float32),
+        validation_positive=read.is_positive,
+    )
+    write_bundle(folder, folder / "model.keras", measured, reference, replace=True)
     for name, report in metrics.items():
         write(table_of(name, report))
 
