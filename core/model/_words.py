@@ -51,10 +51,13 @@ def outlined_all_the_same(prediction: Prediction, outlined: int) -> str:
 
 
 def number_title(prediction: Prediction) -> str:
-    """Return what the number of an answer is: a probability, or a score that is none."""
+    """Return what the number of an answer is: a probability, or a score that is none.
+
+    What was calibrated on scans holds for scans: not for a picture that is none the model knows.
+    """
     words = (
         _("Probability of {label}, calibrated")
-        if prediction.calibrated
+        if prediction.calibrated and not prediction.refused
         else _("Score for {label}, not calibrated")
     )
     return words.format(label=class_name(prediction.positive))

@@ -133,6 +133,7 @@ def test_a_picture_that_is_not_known_says_so_before_its_number_and_borrows_no_in
     assert "Flagged: malignant" not in said
     assert "21%–57%" not in said
     assert "this site" not in said.lower()
+    assert "Score for malignant, not calibrated = 40%" in said
 
 
 def test_an_answer_that_is_not_sure_is_not_read_as_flagged_or_not_and_keeps_its_number() -> None:
