@@ -1,9 +1,11 @@
 """``lesion-net``: the multi-task network that ships, and several of it averaged into one.
 
 A residual U-Net (Ronneberger et al., MICCAI 2015), in two parts. The *trunk* outlines the lesion
-and makes a feature map; the *head* reads the class off that map, pooled under the outline, around
-it, and over the whole picture, and off the outline's shape. The outline is held constant for the
-head (``stop_gradient``): the gradient of a class score therefore ends at the feature map, so that
+and makes a feature map, weighed three times: under the outline, around it, and over the whole
+picture. The *head* reads the class off the means of that map and off the outline's shape. But for
+the shape a class score is thus a sum over places, and Grad-CAM shows what each of them adds to it
+(global average pooling and one dense layer: Zhou et al., CVPR 2016). The outline is held constant
+for the head (``stop_gradient``): the gradient of a class score ends at the feature map, so that
 Grad-CAM costs next to nothing, and the classification loss cannot bend the outline.
 """
 
@@ -26,7 +28,9 @@ SUSPICION = "suspicion"
 WIDTHS = (24, 48, 72, 104, 112)
 #: How loud the head hears what lies far from the lesion.
 _AWAY = 0.1
-_INSIDE, _AROUND, _SHAPE = "inside", "around", "shape"
+#: How far a feature is spread over the map it is shown on, in places to each side.
+_SPREAD = 2
+_SHAPE = "shape"
 
 
 def lesion_net(
@@ -58,7 +62,8 @@ def lesion_net(
         Input (N, size, size, 1) float32, standardised. Outputs, as a dictionary: ``class_logits``
         (N, labels); ``lesion`` (N, size, size, 1) probability 0..1; ``lesion_coarse``
         (N, size/8, size/8, 1), the same for deep supervision (Lee et al., AISTATS 2015);
-        ``cam_features`` (N, size/8, size/8, C); ``embedding`` (N, D), means of the encoder's maps;
+        ``cam_features`` (N, size/8, size/8, 3 C), weighed under the outline, around it, and not at
+        all; ``embedding`` (N, D), means of the encoder's maps;
         ``suspicion`` (N, 1), a logit: the BI-RADS category a reader would give, learned beside
         the class because it says more of a lesion than whether it was malignant (multi-task
         learning: Caruana, Machine Learning 28, 1997).
@@ -71,7 +76,7 @@ def lesion_net(
     trunk = _trunk(size, widths, name)
     head = _head(trunk, labels, dropout, name)
     found = trunk(image)
-    logits, suspicion = head([found[each] for each in (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)])
+    logits, suspicion = head([found[CAM_FEATURES], found[_SHAPE]])
     kept = (LESION, LESION_COARSE, CAM_FEATURES, EMBEDDING)
     outputs = {CLASS_LOGITS: logits, SUSPICION: suspicion} | {each: found[each] for each in kept}
     return keras.Model(image, outputs, name=name)
@@ -104,7 +109,7 @@ def average_of(members: Sequence[Any]) -> Any:
     # The batch holds every picture twice; an axis of two in front tells them apart again.
     both = ops.reshape(ops.stack([image, ops.flip(image, axis=2)]), (-1, size, size, 1))
     maps: list[Any] = []
-    weights: list[tuple[Any, Any, Any]] = []
+    shapes: list[Any] = []
     lesions: list[Any] = []
     embeddings: list[Any] = []
     for member in members:
@@ -116,17 +121,15 @@ def average_of(members: Sequence[Any]) -> Any:
 
         lesions += sides(found[LESION])
         maps += sides(found[CAM_FEATURES])
-        weights += zip(
-            sides(found[_INSIDE]), sides(found[_AROUND]), _two(found[_SHAPE]), strict=True
-        )
+        shapes += _two(found[_SHAPE])
         embeddings.append(ops.mean(ops.stack(_two(found[EMBEDDING])), axis=0))
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
     scores = []
-    for at, (inside, around, shape) in enumerate(weights):
+    for at, shape in enumerate(shapes):
         member = members[at // 2]
         channels = maps[at].shape[-1]
         own = features[..., at * channels : (at + 1) * channels]
-        score, _suspicion = member.get_layer(f"{member.name}_head")([own, inside, around, shape])
+        score, _suspicion = member.get_layer(f"{member.name}_head")([own, shape])
         scores.append(score)
     outputs = {
         CLASS_LOGITS: layers.Identity(name=CLASS_LOGITS)(ops.mean(ops.stack(scores), axis=0)),
@@ -182,7 +185,20 @@ def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
     x = _residual(layers.Concatenate()([decoded[0], deep]), widths[3])
     # What lies far from the lesion speaks softly, so that the class is read off the lesion and
     # its margin; and it is read off this map alone, so that Grad-CAM sees all of it.
-    features = layers.Multiply(dtype="float32")([x, _AWAY + (1.0 - _AWAY) * around])
+    x = layers.Multiply(dtype="float32", name="gated")([x, _AWAY + (1.0 - _AWAY) * around])
+
+    def weighed(weight: Any) -> Any:
+        # So that the mean over the picture is the mean under the weight.
+        places = weight.shape[1] * weight.shape[2]
+        return x * (weight * (places / (ops.sum(weight, axis=(1, 2), keepdims=True) + 1e-3)))
+
+    features = layers.Concatenate(dtype="float32")([weighed(inside), weighed(around - inside), x])
+    # A feature sees far more than its place, so it is shown as wide as a part of what it sees. A
+    # mirrored rim keeps the mean over the picture, and with it every score, as it was.
+    features = ops.pad(
+        features, [[0, 0], [_SPREAD, _SPREAD], [_SPREAD, _SPREAD], [0, 0]], "symmetric"
+    )
+    features = layers.AveragePooling2D(2 * _SPREAD + 1, 1, dtype="float32")(features)
     embedding = layers.Concatenate(dtype="float32")(
         [layers.GlobalAveragePooling2D(dtype="float32")(each) for each in (*skips[1:], deepest)]
     )
@@ -191,8 +207,6 @@ def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
         LESION_COARSE: coarse,
         CAM_FEATURES: features,
         EMBEDDING: embedding,
-        _INSIDE: inside,
-        _AROUND: around,
         _SHAPE: _shape_of(lesion),
     }
     return keras.Model(image, outputs, name=f"{name}_trunk")
@@ -200,18 +214,12 @@ def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
 
 def _head(trunk: Any, labels: int, dropout: float, name: str) -> Any:
     import keras
-    from keras import layers, ops
+    from keras import layers
 
-    read = (CAM_FEATURES, _INSIDE, _AROUND, _SHAPE)
+    read = (CAM_FEATURES, _SHAPE)
     inputs = [keras.Input(trunk.output[each].shape[1:], dtype="float32") for each in read]
-    features, inside, around, shape = inputs
-
-    def pooled(weight: Any) -> Any:
-        total = ops.sum(weight, axis=(1, 2)) + 1e-3
-        return ops.sum(features * weight, axis=(1, 2)) / total
-
-    everywhere = layers.GlobalAveragePooling2D(dtype="float32")(features)
-    x = layers.Concatenate(dtype="float32")([pooled(inside), pooled(around - inside), everywhere])
+    features, shape = inputs
+    x = layers.GlobalAveragePooling2D(dtype="float32")(features)
     x = layers.Concatenate(dtype="float32")([layers.Dropout(dropout, dtype="float32")(x), shape])
     logits = layers.Dense(labels, dtype="float32")(x)
     suspicion = layers.Dense(1, dtype="float32")(x)

@@ -44,7 +44,7 @@ def test_outputs_are_those_the_card_names(members: list[Any]) -> None:
         CLASS_LOGITS: (2, 3),
         LESION: (2, 32, 32, 1),
         LESION_COARSE: (2, 4, 4, 1),
-        CAM_FEATURES: (2, 4, 4, 10),
+        CAM_FEATURES: (2, 4, 4, 3 * 10),
         EMBEDDING: (2, 6 + 8 + 10 + 12),
         SUSPICION: (2, 1),
     }
@@ -112,7 +112,7 @@ def test_the_average_is_that_of_each_network_and_each_side(members: list[Any]) -
     np.testing.assert_allclose(found[LESION], lesion, atol=1e-5)
     # Features of the mirror image lie where the picture has them.
     own = np.asarray(mirrored[1][CAM_FEATURES])[:, :, ::-1]
-    np.testing.assert_allclose(np.asarray(found[CAM_FEATURES])[..., -10:], own, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(found[CAM_FEATURES])[..., -30:], own, atol=1e-5)
 
 
 def test_a_mirrored_picture_gets_the_same_answer(members: list[Any]) -> None:
@@ -128,12 +128,50 @@ def test_all_that_the_class_is_read_off_is_in_the_features_that_are_explained(
     tf = import_tensorflow()
     network = average_of(members)
     maps = {name: network.output[name] for name in (CAM_FEATURES, CLASS_LOGITS)}
-    assert maps[CAM_FEATURES].shape[-1] == 2 * 2 * 10
+    assert maps[CAM_FEATURES].shape[-1] == 2 * 2 * 3 * 10
     with tf.GradientTape() as tape:
-        features = tf.Variable(np.random.default_rng(0).normal(size=(1, 4, 4, 10)), dtype="float32")
-        inputs = [features, tf.ones((1, 4, 4, 1)), tf.ones((1, 4, 4, 1)), tf.zeros((1, 5))]
-        score = members[0].get_layer("member_0_head")(inputs)[0][:, 2]
+        features = tf.Variable(np.random.default_rng(0).normal(size=(1, 4, 4, 30)), dtype="float32")
+        score = members[0].get_layer("member_0_head")([features, tf.zeros((1, 5))])[0][:, 2]
     assert float(tf.reduce_max(tf.abs(tape.gradient(score, features)))) > 0
+
+
+def test_the_places_of_a_heatmap_add_up_to_the_score_it_explains(members: list[Any]) -> None:
+    tf = import_tensorflow()
+    found = members[0].get_layer("member_0_trunk")(_picture(seed=6))
+    head, shape = members[0].get_layer("member_0_head"), found["shape"]
+    with tf.GradientTape() as tape:
+        features = tf.Variable(found[CAM_FEATURES])
+        score = head([features, shape])[0][:, 2]
+    weights = tape.gradient(score, features).numpy()
+    # One weight for each feature, wherever it is found: so Grad-CAM's mean loses nothing.
+    np.testing.assert_allclose(
+        weights, np.broadcast_to(weights[:, :1, :1], weights.shape), rtol=1e-4
+    )
+    without = head([tf.zeros_like(features), shape])[0][:, 2]
+    places = (weights * features.numpy()).sum(axis=3)
+    np.testing.assert_allclose(places.sum(axis=(1, 2)), (score - without).numpy(), rtol=1e-3)
+
+
+def test_the_class_is_read_off_the_means_inside_around_and_everywhere(members: list[Any]) -> None:
+    found = members[0].get_layer("member_0_trunk")(_picture(seed=7))
+    means = np.asarray(found[CAM_FEATURES]).mean(axis=(1, 2))
+    before_weighing = next(
+        layer for layer in members[0].get_layer("member_0_trunk").layers if layer.name == "gated"
+    )
+    import keras
+
+    plain = keras.Model(members[0].get_layer("member_0_trunk").input, before_weighing.output)
+    maps = np.asarray(plain(_picture(seed=7)))
+    inside = np.asarray(found[LESION]).reshape(2, 4, 8, 4, 8, 1).mean(axis=(2, 4))
+    padded = np.pad(inside, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    around = np.max([padded[:, a : a + 4, b : b + 4] for a in range(3) for b in range(3)], axis=0)
+    for weight, part in (
+        (inside, slice(10)),
+        (around - inside, slice(10, 20)),
+        (np.ones_like(inside), slice(20, 30)),
+    ):
+        wanted = (maps * weight).sum(axis=(1, 2)) / (weight.sum(axis=(1, 2)) + 1e-3)
+        np.testing.assert_allclose(means[:, part], wanted, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("several", [False, True])
