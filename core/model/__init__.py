@@ -39,6 +39,7 @@ from core.model._preprocess import (
     intensity,
     preprocess,
 )
+from core.model._probe import Features, Probe
 from core.model._registry import BundleEntry, find_bundle, list_bundles, resolve
 from core.model._save import write_bundle
 from core.model._site import (
@@ -109,6 +110,7 @@ __all__ = [
     "DataSource",
     "Familiarity",
     "FamiliarityCheck",
+    "Features",
     "FrameCurve",
     "FramePoint",
     "Gate",
@@ -125,6 +127,7 @@ __all__ = [
     "Predictive",
     "Predictor",
     "Prevalence",
+    "Probe",
     "Reader",
     "Reference",
     "Resize",
