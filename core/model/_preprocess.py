@@ -173,7 +173,8 @@ def _covered(pixels: int, parts: int) -> NDArray[np.float64]:
     edges = np.arange(pixels + 1) * (parts / pixels)
     low, high = edges[:-1, None], edges[1:, None]
     part = np.arange(parts)
-    return np.maximum(np.minimum(high, part + 1) - np.maximum(low, part), 0)
+    overlap = np.minimum(high, part + 1) - np.maximum(low, part)
+    return np.asarray(np.maximum(overlap, 0), np.float64)
 
 
 def fit(height: int, width: int, spec: InputSpec) -> Geometry:
