@@ -107,5 +107,5 @@ def _cut(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 
 def _digest(pictures: NDArray[np.uint8]) -> str:
     total = hashlib.sha256(repr(pictures.shape).encode())
-    total.update(np.ascontiguousarray(pictures))
+    total.update(pictures.tobytes())
     return total.hexdigest()

@@ -1,4 +1,4 @@
-"""Deletion and insertion: does the answer hang on what a map calls important?"""
+"""Deletion and insertion: whether the answer hangs on what a map calls important."""
 
 from __future__ import annotations
 

@@ -259,4 +259,5 @@ def _runs(region: NDArray[np.bool_]) -> list[int]:
     """Return a region as lengths of runs, row by row: first outside, then inside, and so on."""
     flat = np.concatenate([[False], region.ravel(), [False]])
     edges = np.nonzero(flat[1:] != flat[:-1])[0]
-    return np.diff(np.concatenate([[0], edges])).tolist()
+    lengths: list[int] = np.diff(np.concatenate([[0], edges])).tolist()
+    return lengths
