@@ -303,7 +303,7 @@ def test_evidence_can_be_stopped():
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (300, 31), (16, 16), (9, 700)])
 def test_cells_cover_the_scan_and_the_same_places_of_the_input(height, width):
     spec = bundle_factory.InputSpec(size=64)
-    pixels, geometry = preprocess(bundle_factory.scan(height, width).pixels, spec)
+    _pixels, geometry = preprocess(bundle_factory.scan(height, width).pixels, spec)
     grid = Grid.over(geometry, 16)
     cells = grid.on_input(geometry)
     inside = cells[cells >= 0]

@@ -162,7 +162,7 @@ def test_even_draws_are_shared_out_evenly_and_leave_a_smaller_gap(scan):
         return abs(found.sum() - wanted)
 
     even = np.mean([gap(seed, None) for seed in range(8)])
-    at_random = np.mean([gap(seed, np.random.RandomState()) for seed in range(8)])  # noqa: NPY002
+    at_random = np.mean([gap(seed, np.random.RandomState()) for seed in range(8)])
     assert even < at_random / 4
 
 
