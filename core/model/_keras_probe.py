@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from core.errors import InvalidQuestion, NoFeatureMap, NotFinite, PredictionFail
 from core.model._gate import Gate
 from core.model._graph import Forward, Parts, answered
 from core.model._probe import Features
+from core.model._survey import usable_maps
 from core.text import _
 
 if TYPE_CHECKING:
@@ -112,9 +114,12 @@ class KerasProbe:
     ) -> Features:
         """Return a feature map and the gradients in it: see :class:`core.model.Probe`."""
         names: list[str] = []
+        # What the card names is taken at its word, and needs no survey.
+        trusted = layer is None and self._forward.card.outputs.cam_features is not None
+        usable = None if trusted else self.layers()
 
         def run(inputs: Any, targets: Any) -> dict[str, Any]:
-            name, found = _features(self._forward, inputs, targets, layer)
+            name, found = _features(self._forward, inputs, targets, layer, usable)
             names.append(name)
             return found
 
@@ -133,20 +138,12 @@ class KerasProbe:
         )
 
     def layers(self) -> tuple[str, ...]:
-        """Return the names of the feature maps a class depends on, in the network's order."""
-        with self._compiling:
-            if self._layers is None:
-                names: list[str] = []
-
-                def run(inputs: Any) -> dict[str, Any]:
-                    found, scores = _layers(self._forward, inputs)
-                    names.extend(found)
-                    return {"scores": scores}
-
-                # Traced for the names alone; never run.
-                self._compile(run, targets=False)
-                self._layers = tuple(names)
-            return self._layers
+        """Return the names that ``layer`` takes: see :class:`core.model.Probe`."""
+        # Whoever comes meanwhile does it again, with the same result.
+        if self._layers is None:
+            with self._gate.enter(background=True), _stopped():
+                self._layers = usable_maps(self._forward)
+        return self._layers
 
     def _answers(self, inputs: NDArray[np.float32], wanted: str) -> _Found:
         def run(inputs: Any) -> dict[str, Any]:
@@ -214,17 +211,25 @@ class KerasProbe:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _computed(call: Any, given: list[NDArray[Any]], only: str | None) -> _Found:
+@contextmanager
+def _stopped() -> Iterator[None]:
     import tensorflow as tf
 
     try:
-        raw = call(*(tf.constant(each) for each in given))
-        # Copies: what TensorFlow hands out is its own memory.
-        found = {n: np.array(v.numpy()) for n, v in raw.items() if only is None or n == only}
+        yield
     except tf.errors.OpError as error:
         raise PredictionFailed(
             _("The model stopped before it had an answer. Please try this scan again.")
         ) from error
+
+
+def _computed(call: Any, given: list[NDArray[Any]], only: str | None) -> _Found:
+    import tensorflow as tf
+
+    with _stopped():
+        raw = call(*(tf.constant(each) for each in given))
+        # Copies: what TensorFlow hands out is its own memory.
+        found = {n: np.array(v.numpy()) for n, v in raw.items() if only is None or n == only}
     if not all(np.isfinite(values).all() for values in found.values()):
         raise NotFinite(_("The model gave values that are not numbers: it cannot be explained."))
     return found
@@ -249,26 +254,23 @@ def _area_gradients(forward: Forward, inputs: Any) -> dict[str, Any]:
 
 
 def _features(
-    forward: Forward, inputs: Any, targets: Any, layer: str | None
+    forward: Forward,
+    inputs: Any,
+    targets: Any,
+    layer: str | None,
+    usable: tuple[str, ...] | None,
 ) -> tuple[str, dict[str, Any]]:
     """Build the run whose feature map is of ``layer``; return its name with it."""
     import tensorflow as tf
 
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         parts = forward(inputs)
         score, explained, probabilities = _score(parts, forward, targets)
-    derived = (
-        (name, maps, tape.gradient(score, maps)) for name, maps in _candidates(parts, layer).items()
-    )
-    chosen = next((each for each in derived if each[2] is not None), None)
-    if chosen is None:
-        if layer is not None:
-            raise InvalidQuestion(
-                _("This layer has no say in the class: choose one of those listed.")
-            )
+    name, maps = _chosen(parts, layer, usable)
+    gradients = tape.gradient(score, maps)
+    if gradients is None:
         raise NoFeatureMap(_("The model's classes depend on none of its feature maps."))
-    name, maps, gradients = chosen
     found = {
         "maps": tf.cast(maps, tf.float32),
         "gradients": tf.cast(gradients, tf.float32),
@@ -279,30 +281,26 @@ def _features(
     return name, found if parts.lesion is None else found | {"lesion": parts.lesion}
 
 
-def _candidates(parts: Parts, layer: str | None) -> dict[str, Any]:
+def _chosen(parts: Parts, layer: str | None, usable: tuple[str, ...] | None) -> tuple[str, Any]:
+    """Return the feature map that is asked for; ``usable`` None trusts the first one."""
     if layer is not None:
-        if layer not in parts.named:
+        wanted = parts.named.get(layer)
+        if wanted is None:
             raise InvalidQuestion(
                 _("The model has no feature map of this name: choose one of those listed.")
             )
-        return {layer: parts.named[layer]}
+        for name, out in parts.layers.items():
+            if out is wanted and usable is not None and name in usable:
+                return name, out
+        raise InvalidQuestion(_("This layer cannot explain a class: choose one of those listed."))
     if not parts.features:
         raise NoFeatureMap(
             _("The model has no convolution, so there is no map to explain. Try SHAP or occlusion.")
         )
-    return parts.features
-
-
-def _layers(forward: Forward, inputs: Any) -> tuple[list[str], Any]:
-    import tensorflow as tf
-
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(inputs)
-        parts = forward(inputs)
-    names, maps = list(parts.layers), list(parts.layers.values())
-    gradients = tape.gradient(parts.scores, maps) if maps else []
-    used = [name for name, gradient in zip(names, gradients, strict=True) if gradient is not None]
-    return used, parts.scores
+    for name, out in parts.features.items():
+        if usable is None or name in usable:
+            return name, out
+    raise NoFeatureMap(_("The model's classes depend on none of its feature maps."))
 
 
 def _score(parts: Parts, forward: Forward, targets: Any) -> tuple[Any, Any, Any]:

@@ -94,18 +94,23 @@ class Probe(Protocol):
         Parameters
         ----------
         layer
-            One of :meth:`layers`; None for the last feature map the score depends on, or the one
-            the model's card names.
+            One of :meth:`layers`; None for the one the model's card names, else the last of them.
 
         Raises
         ------
         InvalidQuestion
-            There is no such layer, or it has no feature map the class depends on.
+            There is no such layer, or it cannot explain a class.
         NoFeatureMap
-            The model has no convolution.
+            The model has no convolution, or its classes depend on none.
         """
         ...
 
     def layers(self) -> tuple[str, ...]:
-        """Return the names that ``layer`` takes, in the order of the network."""
+        """Return the names of the layers whose feature map can explain a class.
+
+        In the order of the network; a layer inside a nested model goes by its own name where no
+        other has that name, else by its path (``model/layer``). Left out are maps before the
+        first convolution, those no class depends on, and those that do not lie on the image:
+        inside a model that also reads the mirrored picture, half of the maps are mirrored.
+        """
         ...
