@@ -15,6 +15,9 @@ from core.scan import Scan
 #: Chosen by measurement; see docs/explanations.md.
 SAMPLES = 64
 BATCH = 16
+#: Enough to see whether noise changes the map, where each copy has the same samples; see
+#: :func:`core.explain.evidence`.
+STEADY_SAMPLES = 6
 
 
 def expected_gradients(

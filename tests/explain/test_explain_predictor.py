@@ -22,7 +22,6 @@ from core.explain._watch import unwatched
 from core.model import Predictor
 from core.scan import LesionSpec, PhantomSpec, make_phantom
 
-
 #: Coarse noise: random weights say much the same of every phantom.
 STRANGE = bundle_factory.scan(96, 128, seed=5)
 
