@@ -60,7 +60,8 @@ class CamRead:
         maps, gradients = (
             each[0].astype(np.float64) for each in (self.features.maps, self.features.gradients)
         )
-        heat = np.maximum(cam.combine(maps, gradients), 0)
+        usable = np.isfinite(maps).all() and np.isfinite(gradients).all()
+        heat = np.maximum(cam.combine(maps, gradients), 0) if usable else np.array(np.nan)
         peak = heat.max()
         if not np.isfinite(peak):
             raise NotFinite(
