@@ -41,6 +41,8 @@ from core.model import Predictor
 from core.scan import LesionSpec, PhantomSpec, make_phantom
 
 SAMPLES, EVALUATIONS, PASSES, BATCH = 64, 300, 120, 16
+#: As expected gradients take them.
+GRADIENTS_AT_ONCE = 8
 ALLOWED_GRADIENTS, ALLOWED_EVIDENCE = 1.3, 1.0
 TARGET = "malignant"
 
@@ -58,7 +60,7 @@ def jobs(predictor: Predictor) -> dict[str, Callable[[], Any]]:
     values = expected_gradients(predictor, scan, TARGET)
 
     def gradients() -> None:
-        for part in parts(SAMPLES, BATCH):
+        for part in parts(SAMPLES, GRADIENTS_AT_ONCE):
             targets = np.full(part.stop - part.start, index, np.int32)
             asked.probe.input_gradients(many[part], targets)
 
