@@ -20,7 +20,7 @@ from core.text import _
 BACKGROUND = "explain_background"
 #: Phantoms where the bundle has no pictures of its own, chosen by measurement; see
 #: docs/explanations.md.
-PHANTOMS = 8
+PHANTOMS = 4
 _SEED = 20260101
 _SIDE = 256
 
