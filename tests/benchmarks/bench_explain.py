@@ -5,8 +5,8 @@
 Per model the compiled forward pass and every member of the family take turns on the same inputs,
 so that whatever else the machine does hits all of them alike. A member's time is that of one whole
 question: the run of the model that gives prediction and feature map, the map, and bringing it to a
-scan of 500 x 600 pixels. Figures are medians, and medians of the ratio per turn. Preprocessing is in
-none of them. ``all`` is one run and every map of the family from it.
+scan of 500 x 600 pixels. Figures are medians, and medians of the ratio per turn. Preprocessing is
+in none of them. ``all`` is one run and every map of the family from it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,9 @@ def compare(bundle: Bundle, rounds: int, *, shipped: bool) -> dict[str, Any]:
         def run(inputs: np.ndarray) -> None:
             read = CamRead(asked, probe.features(inputs, index))
             for cam in cams:
-                try:
+                # Of noise nothing may speak for the class; the time was taken all the same.
+                with suppress(EmptyMap):
                     read.explain(cam)
-                except EmptyMap:
-                    # Of noise nothing may speak for the class; the time was taken all the same.
-                    pass
 
         return run
 
