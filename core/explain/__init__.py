@@ -17,7 +17,7 @@ from core.explain._compare import (
 from core.explain._curves import Curves, curves
 from core.explain._eigen_cam import eigen_cam
 from core.explain._evidence import Evidence, evidence
-from core.explain._expected_gradients import expected_gradients
+from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
 from core.explain._explanation import THE_LESION, Explanation, Unit
 from core.explain._grad_cam import grad_cam
 from core.explain._grad_cam_plus_plus import grad_cam_plus_plus
@@ -34,6 +34,7 @@ CAMS = {cam.method: cam for cam in (grad_cam, grad_cam_plus_plus, hires_cam, lay
 __all__ = [
     "BACKGROUND",
     "CAMS",
+    "STEADY_SAMPLES",
     "THE_LESION",
     "Agreement",
     "Background",

@@ -73,8 +73,8 @@ def evidence(
         Makes the map of a noisy copy of the scan; see :func:`stability`.
     same
         Whether it is how ``explanation`` itself was made. A method that takes long is asked for
-        something coarser here (expected gradients with 8 samples), which is then made of the scan
-        too.
+        something coarser here (expected gradients with :data:`STEADY_SAMPLES`, one copy), which is
+        then made of the scan too.
     copies
         Noisy copies of the scan.
     seed

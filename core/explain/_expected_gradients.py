@@ -14,7 +14,11 @@ from core.scan import Scan
 
 #: Chosen by measurement; see docs/explanations.md.
 SAMPLES = 64
-BATCH = 16
+#: A gradient takes about three times the memory and time of a read, and readers wait for a batch.
+BATCH = 8
+#: Enough to see whether noise changes the map, where each copy has the same samples; see
+#: :func:`core.explain.evidence`.
+STEADY_SAMPLES = 6
 
 
 def expected_gradients(

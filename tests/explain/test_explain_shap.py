@@ -95,6 +95,8 @@ def test_nothing_is_left_to_the_padding_around_a_scan(scan):
     assert not wanted[outside].any()
 
 
+# shap hands a Keras model a list of one input.
+@pytest.mark.filterwarnings("ignore:(?s).*structure of `inputs` doesn't match:UserWarning")
 def test_expected_gradients_are_those_of_shap_left_alone():
     tf = import_tensorflow()
     import keras
