@@ -13,7 +13,7 @@ from core.explain._cam import Cam
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
-    return maps @ gradients.mean(axis=(0, 1))
+    return np.asarray(maps @ gradients.mean(axis=(0, 1)), np.float64)
 
 
 grad_cam = Cam("grad-cam", _combine)

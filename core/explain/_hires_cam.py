@@ -14,7 +14,7 @@ from core.explain._cam import Cam
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.einsum("ijk,ijk->ij", maps, gradients)
+    return np.asarray(np.einsum("ijk,ijk->ij", maps, gradients), np.float64)
 
 
 hires_cam = Cam("hires-cam", _combine)

@@ -14,7 +14,7 @@ from core.explain._cam import Cam
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.einsum("ijk,ijk->ij", maps, np.maximum(gradients, 0))
+    return np.asarray(np.einsum("ijk,ijk->ij", maps, np.maximum(gradients, 0)), np.float64)
 
 
 layer_cam = Cam("layer-cam", _combine)
