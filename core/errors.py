@@ -28,6 +28,11 @@
     │   └── PredictionFailed       the model ran and gave no usable answer
     ├── LesionError                a map or controls that cannot be used
     │   └── InvalidControls        a control is out of its range
+    ├── ExplanationError           an explanation that cannot be made
+    │   ├── InvalidQuestion        a class, a layer or a region that is not there
+    │   ├── NoFeatureMap           the model has no feature map its classes depend on
+    │   ├── EmptyMap               nothing in the scan speaks for the class by this method
+    │   └── NotFinite              the model's gradients or values are not numbers
     ├── ReviewError                feedback or a review step that cannot be taken
     │   ├── InvalidFeedback        an entry is missing or contradicts another
     │   ├── CaseNotFound           no such case
@@ -149,6 +154,26 @@ class LesionError(OverreadError):
 
 class InvalidControls(LesionError):
     """A control is out of its range."""
+
+
+class ExplanationError(OverreadError):
+    """An explanation that cannot be made."""
+
+
+class InvalidQuestion(ExplanationError):
+    """A class, a layer or a region that is not there."""
+
+
+class NoFeatureMap(ExplanationError):
+    """The model has no feature map its classes depend on."""
+
+
+class EmptyMap(ExplanationError):
+    """Nothing in the scan speaks for the class by this method."""
+
+
+class NotFinite(ExplanationError):
+    """The model's gradients or values are not numbers."""
 
 
 class ReviewError(OverreadError):

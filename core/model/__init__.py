@@ -40,6 +40,7 @@ from core.model._preprocess import (
     intensity,
     preprocess,
 )
+from core.model._probe import Features, Probe
 from core.model._registry import BundleEntry, find_bundle, list_bundles, resolve
 from core.model._save import write_bundle
 from core.model._site import (
@@ -112,6 +113,7 @@ __all__ = [
     "DataSource",
     "Familiarity",
     "FamiliarityCheck",
+    "Features",
     "FrameCurve",
     "FramePoint",
     "Gate",
@@ -128,6 +130,7 @@ __all__ = [
     "Predictive",
     "Predictor",
     "Prevalence",
+    "Probe",
     "Reader",
     "Reference",
     "Resize",

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from core.errors import BundleInvalid
 from core.model._card import Card
+from core.model._unroll import Step, Unrolled, before_ending, feature_maps
 from core.text import _
-
-#: What ends a classifier and hides its scores.
-_ENDINGS = ("softmax", "sigmoid")
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One layer's call inside the model, nested models unrolled."""
-
-    layer: Any
-    args: tuple[Any, ...]
-    out: Any
 
 
 @dataclass(slots=True)
-class _Parts:
+class Parts:
+    """What one run of a model gives; tensors."""
+
     logits: Any  # (N, L), what the calibration takes
     scores: Any  # (N, L), what Grad-CAM derives: never behind a softmax or sigmoid
     lesion: Any | None  # (N, h, w)
-    features: list[Any]  # (N, h, w, C), the likeliest feature map first
+    features: dict[str, Any]  # (N, h, w, C) by name, the likeliest feature map first
+    layers: dict[str, Any]  # each feature map once by its name, in the network's order
+    named: dict[str, Any]  # every name of a feature map
     embedding: Any | None  # (N, D)
 
 
 class Forward:
     """The model's forward pass, split into what a read needs; made while a graph is traced.
+
+    Traces of one model wait for each other, from whatever thread: for a moment a trace takes the
+    last layer's activation away, which no other may see.
 
     Attributes
     ----------
@@ -47,35 +44,55 @@ class Forward:
     ----------
     embed
         Whether an embedding is needed.
+    held
+        Whether ``stop_gradient`` in the model stops gradients.
     """
 
-    def __init__(self, model: Any, card: Card, *, embed: bool = False) -> None:
+    def __init__(self, model: Any, card: Card, *, embed: bool = False, held: bool = True) -> None:
         self._model = model
         self._embed = embed
+        self._held = held
+        self._tracing = RLock()
         self.card = card
         self.has_lesion_map = card.outputs.lesion is not None
         self.heat_available = False
 
-    def __call__(self, inputs: Any) -> _Parts:
+    def unheld(self) -> Forward:
+        """Return the pass of the same model in which ``stop_gradient`` does nothing."""
+        other = Forward(self._model, self.card, embed=self._embed, held=False)
+        other._tracing = self._tracing
+        return other
+
+    def __call__(self, inputs: Any) -> Parts:
         """Run the model on ``(N, S, S, C)`` tensors."""
-        steps: list[_Step] = []
-        result = _unroll(self._model, inputs, steps)
+        with self._tracing:
+            return self._run(inputs)
+
+    def _run(self, inputs: Any) -> Parts:
+        unrolled = Unrolled(hold=self._held)
+        result, steps = unrolled.run(self._model, inputs), unrolled.steps
         names = self.card.outputs
         by_name = _by_name(result, steps)
         lesion = None if names.lesion is None else _lesion(_pick(by_name, names.lesion))
+        layers, named = feature_maps(steps)
+        features = dict(reversed(layers.items()))
         if names.cam_features is not None:
-            features = [_pick(by_name, names.cam_features)]
-            if len(features[0].shape) != 4:
+            chosen = _pick(by_name, names.cam_features)
+            if len(chosen.shape) != 4:
                 raise BundleInvalid(_("The model's feature map is not one of rows and columns."))
-        else:
-            features = _feature_maps(steps)
+            features = {names.cam_features: chosen}
+            named |= features
+            # It goes by the card's name, even where that is one of an output and not of a layer.
+            layers = {
+                names.cam_features if out is chosen else name: out for name, out in layers.items()
+            }
         embedding = self._embedding(by_name, features) if self._embed else None
         logits, scores = self._classes(result, by_name, steps)
         if logits.shape[1:] != (len(self.card.labels),):
             raise BundleInvalid(_("The model has another number of classes than its card."))
-        return _Parts(logits, scores, lesion, features, embedding)
+        return Parts(logits, scores, lesion, features, layers, named, embedding)
 
-    def _embedding(self, by_name: dict[str, Any], features: list[Any]) -> Any:
+    def _embedding(self, by_name: dict[str, Any], features: dict[str, Any]) -> Any:
         import tensorflow as tf
 
         name = self.card.outputs.embedding
@@ -86,9 +103,10 @@ class Forward:
             return tf.cast(found, tf.float32)
         if not features:
             raise BundleInvalid(_("The model has no embedding to tell a scan by."))
-        return tf.reduce_mean(tf.cast(features[0], tf.float32), axis=(1, 2))
+        likeliest = next(iter(features.values()))
+        return tf.reduce_mean(tf.cast(likeliest, tf.float32), axis=(1, 2))
 
-    def _classes(self, result: Any, by_name: dict[str, Any], steps: list[_Step]) -> tuple[Any, Any]:
+    def _classes(self, result: Any, by_name: dict[str, Any], steps: list[Step]) -> tuple[Any, Any]:
         import tensorflow as tf
 
         names = self.card.outputs
@@ -100,7 +118,7 @@ class Forward:
         else:
             others = names.lesion, names.cam_features, names.embedding
             out = _only_classes(result, by_name, *others)
-        ending, scores = _before_ending(out, steps)
+        ending, scores = before_ending(out, steps)
         if ending is None and names.probabilities is not None:
             # An ending that is not known: the logarithm of the probabilities is what is left.
             scores = tf.math.log(tf.maximum(tf.cast(out, tf.float32), 1e-30))
@@ -145,12 +163,11 @@ def trace(forward: Forward, inputs: Any, targets: Any) -> dict[str, Any]:
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         parts = forward(inputs)
-        probabilities = _calibrated(parts.logits, card)
-        answer = _answer(probabilities, card)
+        probabilities, answer = answered(parts, card)
         explained = tf.where(targets < 0, answer, targets)
         score = tf.gather(parts.scores, explained, axis=1, batch_dims=1)
     heat = None
-    for features in parts.features:
+    for features in parts.features.values():
         gradient = tape.gradient(score, features)
         if gradient is not None:
             heat = _grad_cam(features, gradient)
@@ -181,13 +198,19 @@ def trace_answer(forward: Forward, inputs: Any) -> dict[str, Any]:
         ``(N, S, S, C)`` float32.
     """
     parts = forward(inputs)
-    probabilities = _calibrated(parts.logits, forward.card)
-    found = {"probabilities": probabilities, "answer": _answer(probabilities, forward.card)}
+    probabilities, answer = answered(parts, forward.card)
+    found = {"probabilities": probabilities, "answer": answer}
     if parts.lesion is not None:
         found["lesion"] = parts.lesion
     if parts.embedding is not None:
         found["embedding"] = parts.embedding
     return found
+
+
+def answered(parts: Parts, card: Card) -> tuple[Any, Any]:
+    """Return the calibrated probabilities, (N, L) float64, and the answer they give, (N,)."""
+    probabilities = _calibrated(parts.logits, card)
+    return probabilities, _answer(probabilities, card)
 
 
 def _grad_cam(features: Any, gradient: Any) -> Any:
@@ -222,40 +245,7 @@ def _answer(probabilities: Any, card: Card) -> Any:
     return tf.where(flagged, positive, likeliest)
 
 
-def _unroll(model: Any, tensors: Any, steps: list[_Step]) -> Any:
-    """Run a functional or sequential model layer by layer, nested models too, and note each.
-
-    The model cannot be asked for the inner tensors of a nested model, and a hook on its layers
-    would be shared by all threads. ``_run_through_graph`` is what ``keras.models.clone_model``
-    runs on; it is the one private name of Keras used here.
-    """
-    import keras
-
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            tensors = _step(layer, (tensors,), {}, steps)
-        return tensors
-    if not hasattr(model, "_run_through_graph"):
-        raise BundleInvalid(_("The model must be a functional or sequential Keras model."))
-    return model._run_through_graph(
-        tensors,
-        operation_fn=lambda layer: layer,
-        call_fn=lambda layer, *args, **options: _step(layer, args, options, steps),
-    )
-
-
-def _step(layer: Any, args: tuple[Any, ...], options: dict[str, Any], steps: list[_Step]) -> Any:
-    import keras
-
-    if isinstance(layer, keras.Sequential) or hasattr(layer, "_run_through_graph"):
-        out = _unroll(layer, args[0] if len(args) == 1 else list(args), steps)
-    else:
-        out = layer(*args, **options)
-    steps.append(_Step(layer, args, out))
-    return out
-
-
-def _by_name(result: Any, steps: list[_Step]) -> dict[str, Any]:
+def _by_name(result: Any, steps: list[Step]) -> dict[str, Any]:
     found = {step.layer.name: step.out for step in steps}
     if isinstance(result, dict):
         found.update(result)
@@ -280,47 +270,6 @@ def _only_classes(result: Any, by_name: dict[str, Any], *others: str | None) -> 
     if len(outputs) != 1:
         raise BundleInvalid(_("The model's card must name the output that holds the classes."))
     return outputs[0]
-
-
-def _before_ending(out: Any, steps: list[_Step]) -> tuple[str | None, Any]:
-    """Return how the classes end (softmax, sigmoid or None) and the scores before that."""
-    import keras
-
-    # The innermost layer is noted before the model around it.
-    last = next((step for step in steps if step.out is out), None)
-    if last is None:
-        return None, out
-    kind = type(last.layer).__name__.lower()
-    if kind in _ENDINGS:
-        return kind, last.args[0]
-    activation = getattr(getattr(last.layer, "activation", None), "__name__", None)
-    if activation not in _ENDINGS:
-        return None, out
-    if kind == "activation":
-        return activation, last.args[0]
-    # The layer is this predictor's own copy, and a trace runs once: its second call is linear.
-    kept, last.layer.activation = last.layer.activation, keras.activations.linear
-    try:
-        return activation, last.layer(*last.args)
-    finally:
-        last.layer.activation = kept
-
-
-def _feature_maps(steps: list[_Step]) -> list[Any]:
-    """Return the maps made by convolutions, the last first: before one, a map is the image."""
-    kernels = [any(len(w.shape) == 4 for w in _weights(step.layer)) for step in steps]
-    first = kernels.index(True) if True in kernels else len(steps)
-    return [step.out for step in reversed(steps[first:]) if _is_feature_map(step.out)]
-
-
-def _weights(layer: Any) -> list[Any]:
-    return list(getattr(layer, "weights", ()))
-
-
-def _is_feature_map(out: Any) -> bool:
-    shape = getattr(out, "shape", ())
-    # One pixel is a pooled vector, not a map.
-    return len(shape) == 4 and tuple(shape[1:3]) != (1, 1)
 
 
 def _lesion(out: Any) -> Any:

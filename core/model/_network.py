@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from core.errors import BundleInvalid, PredictionFailed
 from core.model._bundle import Bundle
 from core.model._familiarity import FamiliarityCheck
+from core.model._gate import Gate
 from core.model._graph import Forward, trace, trace_answer
+from core.model._keras_probe import KerasProbe
+from core.model._probe import Probe
 from core.text import _
 
 if TYPE_CHECKING:
@@ -62,16 +65,15 @@ class KerasNetwork:
         self,
         compiled: Any,
         compile_answer: Callable[[], Any],
-        *,
-        has_lesion_map: bool,
-        heat_available: bool,
+        forward: Forward,
     ) -> None:
         self._compiled = compiled
         self._compile_answer = compile_answer
         self._answer: Any = None
         self._compiling = Lock()
-        self.has_lesion_map = has_lesion_map
-        self.heat_available = heat_available
+        self._forward = forward
+        self.has_lesion_map = forward.has_lesion_map
+        self.heat_available = forward.heat_available
 
     def __call__(
         self, inputs: NDArray[np.float32], targets: NDArray[np.int32] | None
@@ -106,6 +108,10 @@ class KerasNetwork:
             found.get("explained", found["answer"]),
             found.get("embedding"),
         )
+
+    def probe(self, gate: Gate) -> Probe:
+        """Return what answers questions about this network; nothing is compiled yet."""
+        return KerasProbe(self._forward, gate)
 
     def _answers(self) -> Any:
         """Return the call without heat; made when it is first asked for, as pages never do."""
@@ -168,12 +174,7 @@ def load_network(bundle: Bundle, *, embed: bool = False) -> KerasNetwork:
             autograph=False,
         ).get_concrete_function()
 
-    network = KerasNetwork(
-        compiled,
-        compile_answer,
-        has_lesion_map=forward.has_lesion_map,
-        heat_available=forward.heat_available,
-    )
+    network = KerasNetwork(compiled, compile_answer, forward)
     try:
         first = network(np.zeros((1, *shape[1:]), np.float32), np.full(1, THE_ANSWER, np.int32))
     except PredictionFailed as error:

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BundleInvalid, ModelError, PredictionFailed
+from core.errors import BundleInvalid, ExplanationError, ModelError, PredictionFailed
 from core.model._batch import BatchRead, Prepared, Source, prepare, read_in_batches
 from core.model._bundle import Bundle
 from core.model._card import Card
 from core.model._familiarity import Familiarity, FamiliarityCheck
 from core.model._gate import Gate, shared_gate
-from core.model._network import THE_ANSWER, Network, NetworkOutput, load_network
+from core.model._network import THE_ANSWER, KerasNetwork, Network, NetworkOutput, load_network
 from core.model._prediction import Prediction
+from core.model._probe import Probe
 from core.model._registry import candidates, reject
 from core.model._statistics import IntervalTable
 from core.settings import Settings, load_settings
@@ -66,6 +67,7 @@ class Predictor:
         reference = bundle.reference
         self._intervals = IntervalTable(reference.validation_scores, reference.validation_positive)
         self._familiar = FamiliarityCheck.from_arrays(reference.extra)
+        self._probe = network.probe(gate) if isinstance(network, KerasNetwork) else None
 
     @classmethod
     def load(
@@ -179,6 +181,18 @@ class Predictor:
             return [self._prediction(each, found, at) for at, each in enumerate(prepared)]
 
         return read_in_batches(scans, self.card.input, run, batch_size)
+
+    def probe(self) -> Probe:
+        """Return what explanations may ask of this model; always the same one.
+
+        Raises
+        ------
+        ExplanationError
+            The network is one that can only be read with.
+        """
+        if self._probe is None:
+            raise ExplanationError(_("This model gives answers only: it cannot be explained."))
+        return self._probe
 
     def _target(self, target: str | None) -> int:
         if target is None:

@@ -116,6 +116,31 @@ class Geometry:
         resized = cv2.resize(content, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(resized, np.float32)
 
+    def shared_out(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Bring shares of a sum back to the image, where they have the same sum.
+
+        A map that is read point by point is brought back by :meth:`to_image`. This is for
+        contributions that add up: each input pixel's value is shared among the image pixels it
+        covers, by area.
+
+        Parameters
+        ----------
+        values
+            ``(S, S)`` shares over the input's pixels. Those of the padding belong to no pixel of
+            the image and are left out.
+
+        Returns
+        -------
+        ``(height, width)`` float32; its sum is that of ``values`` over the content.
+        """
+        if values.shape != (self.size, self.size):
+            raise ValueError("shares lie on the input's own pixels")
+        rows = slice(self.top, self.top + self.content_height)
+        content = values[rows, self.left : self.left + self.content_width].astype(np.float64)
+        down = _covered(self.height, self.content_height)
+        across = _covered(self.width, self.content_width)
+        return np.asarray(down @ content @ across.T, np.float32)
+
     def to_input(self, values: NDArray[np.generic], *, pad: float = 0.0) -> NDArray[np.float32]:
         """Bring an image or a mask, ``(height, width)`` or with channels, into the input.
 
@@ -141,6 +166,15 @@ class Geometry:
             target = self.content_width, self.content_height
             pixels = cv2.resize(pixels, target, interpolation=cv2.INTER_LINEAR)
         return np.asarray(pixels, np.float32)
+
+
+def _covered(pixels: int, parts: int) -> NDArray[np.float64]:
+    """Return the share of each of ``parts`` equal lengths that lies on each pixel of a line."""
+    edges = np.arange(pixels + 1) * (parts / pixels)
+    low, high = edges[:-1, None], edges[1:, None]
+    part = np.arange(parts)
+    overlap = np.minimum(high, part + 1) - np.maximum(low, part)
+    return np.asarray(np.maximum(overlap, 0), np.float64)
 
 
 def fit(height: int, width: int, spec: InputSpec) -> Geometry:

@@ -93,9 +93,29 @@ def classifiers(folder: Path) -> dict[str, Bundle]:
     }
 
 
+def bare_forward(bundle: Bundle, model: Any) -> Callable[[np.ndarray], None]:
+    """Return the model's compiled forward pass and nothing else."""
+    tf = import_tensorflow()
+    spec, names = bundle.card.input, bundle.card.outputs
+
+    def bare(inputs: Any) -> list[Any]:
+        out = model(inputs, training=False)
+        return [out[names.logits], out[names.lesion]] if isinstance(out, dict) else [out]
+
+    shape = (None, spec.size, spec.size, spec.channels)
+    forward = tf.function(
+        bare, input_signature=(tf.TensorSpec(shape, tf.float32),), autograph=False
+    ).get_concrete_function()
+
+    def run(inputs: np.ndarray) -> None:
+        for out in forward(tf.constant(inputs)):
+            out.numpy()
+
+    return run
+
+
 def compare(bundle: Bundle, rounds: int) -> dict[str, Any]:
     """Time the forward pass, our read and the usual tools in turns."""
-    tf = import_tensorflow()
     import keras
     from tf_keras_vis.gradcam import Gradcam
     from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
@@ -105,23 +125,12 @@ def compare(bundle: Bundle, rounds: int) -> dict[str, Any]:
     shape = (card.input.size, card.input.size, card.input.channels)
     model = keras.saving.load_model(bundle.model_path, compile=False)
     names = card.outputs
-
-    def bare(inputs: Any) -> list[Any]:
-        out = model(inputs, training=False)
-        return [out[names.logits], out[names.lesion]] if isinstance(out, dict) else [out]
-
-    forward = tf.function(
-        bare, input_signature=(tf.TensorSpec((None, *shape), tf.float32),), autograph=False
-    ).get_concrete_function()
+    run_forward = bare_forward(bundle, model)
     network = load_network(bundle)
     # tf-keras-vis wants the scores before softmax too; it clones the model for that.
     modifier = None if isinstance(model.output, dict) else ReplaceToLinear()
     gradcam = Gradcam(model, model_modifier=modifier, clone=True)
     is_classes = [len(out.shape) == 2 for out in model.outputs]
-
-    def run_forward(inputs: np.ndarray) -> None:
-        for out in forward(tf.constant(inputs)):
-            out.numpy()
 
     def run_ours(inputs: np.ndarray) -> None:
         network(inputs, np.full(1, -1, np.int32))
@@ -141,18 +150,19 @@ def compare(bundle: Bundle, rounds: int) -> dict[str, Any]:
         )
 
     ways = {"forward": run_forward, "read": run_ours, "predict_and_vis": run_vis}
-    taken = _interleaved(ways, shape, rounds)
+    taken = interleaved(ways, shape, rounds)
     middle = {way: round(statistics.median(values), 2) for way, values in taken.items()}
     ratios = {
-        "read_over_forward": _ratio(taken["read"], taken["forward"]),
-        "vis_over_read": _ratio(taken["predict_and_vis"], taken["read"]),
+        "read_over_forward": ratio(taken["read"], taken["forward"]),
+        "vis_over_read": ratio(taken["predict_and_vis"], taken["read"]),
     }
     return {"ms": middle, **ratios, "rounds": rounds, "input": shape}
 
 
-def _interleaved(
+def interleaved(
     ways: dict[str, Callable[[np.ndarray], None]], shape: tuple[int, ...], rounds: int
 ) -> dict[str, list[float]]:
+    """Run every way in turns on the same inputs and return the milliseconds each took."""
     rng = np.random.default_rng(0)
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds + 5):
@@ -168,7 +178,8 @@ def _interleaved(
     return taken
 
 
-def _ratio(over: list[float], under: list[float]) -> float:
+def ratio(over: list[float], under: list[float]) -> float:
+    """Return the median of the ratio per turn."""
     return round(statistics.median(a / b for a, b in zip(over, under, strict=True)), 3)
 
 

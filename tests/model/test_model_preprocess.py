@@ -121,3 +121,25 @@ def test_shrinking_averages_and_does_not_drop_lines() -> None:
     stripes[::2] = 200
     seen, _ = preprocess(stripes, InputSpec(100, resize="stretch", intensity="none"))
     assert np.allclose(seen, 100, atol=0.5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("resize", ["letterbox", "stretch"])
+def test_contributions_add_up_over_the_image_to_what_they_were_over_the_input(
+    shape: tuple[int, int], resize: str
+) -> None:
+    spec = InputSpec(64, resize=resize)
+    _, geometry = preprocess(np.zeros(shape, np.uint8), spec)
+    values = np.random.default_rng(0).normal(0, 1, (64, 64))
+    rows = slice(geometry.top, geometry.top + geometry.content_height)
+    content = values[rows, geometry.left : geometry.left + geometry.content_width]
+    found = geometry.shared_out(values)
+    assert found.shape == shape
+    assert found.sum(dtype=np.float64) == pytest.approx(content.sum(), abs=1e-3)
+    # Each half of the image gets what its half of the input had.
+    half = content.shape[0] // 2 if content.shape[0] % 2 == 0 and shape[0] % 2 == 0 else None
+    if half:
+        top = found[: shape[0] // 2].sum(dtype=np.float64)
+        assert top == pytest.approx(content[:half].sum(), abs=1e-3)
+    even = geometry.shared_out(np.ones((64, 64)))
+    assert np.allclose(even, content.size / even.size, rtol=1e-5)

@@ -1,0 +1,224 @@
+"""Where the heat lies, whether two maps agree, and whether a map survives noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import EmptyMap, InvalidQuestion
+from core.explain._explanation import Explanation
+from core.explain._grid import Grid
+from core.explain._watch import Watch, unwatched
+from core.scan import Scan
+from core.text import _
+
+#: Cells along the longer side at which maps are compared: a coarse map and a fine one of the same
+#: thing differ in every pixel.
+ACROSS = 16
+#: The hottest tenth.
+_HOTTEST = 0.1
+#: Width of the blur before the peak is looked for, as a share of the longer side: the peak of a
+#: map is a place, not the noise of a pixel.
+_PEAK = 0.01
+#: Two maps agree from here on: well above chance (0 and a tenth). Set by hand, not yet measured.
+LEAST_CORRELATION = 0.3
+LEAST_OVERLAP = 0.3
+#: Deviation of noise nobody sees, in grey levels of 255.
+NOISE = 2.0
+COPIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where the heat of a map lies, held against an outline.
+
+    Attributes
+    ----------
+    share
+        Of what speaks for the target, 0..1, that lies inside the outline; None where nothing does.
+    area
+        Share of the scan inside the outline, 0..1: what even heat would have.
+    peak
+        Row and column of the hottest place.
+    peak_inside
+        Whether it lies inside.
+    """
+
+    share: float | None
+    area: float
+    peak: tuple[int, int]
+    peak_inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two maps of a scan say the same.
+
+    Attributes
+    ----------
+    correlation
+        Spearman's rank correlation over cells, -1..1; 0 where one of the maps is the same
+        everywhere.
+    overlap
+        Share of the hottest tenth of cells of one map that is in that of the other, 0..1; a
+        tenth by chance.
+    """
+
+    correlation: float
+    overlap: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether the two may be shown as saying the same; if not, a page says so plainly."""
+        return self.correlation >= LEAST_CORRELATION and self.overlap >= LEAST_OVERLAP
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How a map changes under noise that nobody sees.
+
+    Attributes
+    ----------
+    noise
+        Standard deviation of the noise, in grey levels of 255.
+    copies
+        Agreement of each noisy copy's map with that of the scan; a copy with nothing to show
+        counts as 0.
+    """
+
+    noise: float
+    copies: tuple[Agreement, ...]
+
+    @property
+    def correlation(self) -> float:
+        """Mean rank correlation, -1..1."""
+        return float(np.mean([each.correlation for each in self.copies]))
+
+    @property
+    def lowest(self) -> float:
+        """Lowest rank correlation, -1..1."""
+        return min(each.correlation for each in self.copies)
+
+    @property
+    def overlap(self) -> float:
+        """Mean overlap of the hottest tenth, 0..1."""
+        return float(np.mean([each.overlap for each in self.copies]))
+
+
+def heat_inside(explanation: Explanation, outline: NDArray[np.generic]) -> Inside:
+    """Say how much of a map's heat lies inside an outline, and whether its peak does.
+
+    The peak is that of the pointing game: Zhang et al., *Top-down neural attention by excitation
+    backprop*, IJCV 126, 2018.
+
+    Parameters
+    ----------
+    outline
+        ``(H, W)``, other than 0 inside.
+
+    Raises
+    ------
+    InvalidQuestion
+        The outline is empty, or of another picture.
+    """
+    values = explanation.values
+    inside = np.asarray(outline != 0)
+    if inside.shape != values.shape:
+        raise InvalidQuestion(_("The outline is one of another picture."))
+    if not inside.any():
+        raise InvalidQuestion(_("There is no outline to compare the heat with."))
+    heat = explanation.positive.astype(np.float64)
+    total = float(heat.sum())
+    soft = cv2.GaussianBlur(values, (0, 0), max(_PEAK * max(values.shape), 0.5))
+    row, column = np.unravel_index(int(soft.argmax()), soft.shape)
+    return Inside(
+        share=float(heat[inside].sum()) / total if total > 0 else None,
+        area=float(inside.mean()),
+        peak=(int(row), int(column)),
+        peak_inside=bool(inside[row, column]),
+    )
+
+
+def agreement(one: Explanation, other: Explanation) -> Agreement:
+    """Compare two maps of the same scan and target.
+
+    Raises
+    ------
+    InvalidQuestion
+        They are not of the same scan, model and target.
+    """
+    for name in ("image_digest", "bundle_digest", "target"):
+        if getattr(one, name) != getattr(other, name):
+            raise InvalidQuestion(_("Only maps of the same scan, model and class are compared."))
+    return _agreement(one.values, other.values)
+
+
+def stability(
+    scan: Scan,
+    explain: Callable[[Scan], Explanation],
+    *,
+    explanation: Explanation | None = None,
+    copies: int = COPIES,
+    noise: float = NOISE,
+    seed: int = 0,
+    watch: Watch = unwatched,
+) -> Stability:
+    """Explain noisy copies of a scan and compare the maps with that of the scan itself.
+
+    Parameters
+    ----------
+    scan
+        What is explained.
+    explain
+        Makes the map of a scan, the same way each time: with the same seed, so that only the
+        noise differs. Called once for each copy, and once for the scan itself.
+    explanation
+        What ``explain`` gives for the scan, if that is known already.
+    copies, noise, seed
+        How many copies, the standard deviation in grey levels, and what chooses the noise.
+    watch
+        Told after each copy; may stop it.
+
+    Raises
+    ------
+    OverreadError
+        What ``explain`` raises, but for an EmptyMap of a copy.
+    """
+    rng = np.random.default_rng(seed)
+    first = explain(scan) if explanation is None else explanation
+    found = []
+    for copy in range(copies):
+        noisy = scan.pixels + rng.normal(0, noise, scan.pixels.shape)
+        pixels = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        try:
+            again = explain(Scan.from_pixels(pixels, modality=scan.modality))
+            found.append(_agreement(first.values, again.values))
+        except EmptyMap:
+            found.append(Agreement(0.0, 0.0))
+        watch(copy + 1, copies)
+    return Stability(noise, tuple(found))
+
+
+def _agreement(one: NDArray[np.float32], other: NDArray[np.float32]) -> Agreement:
+    from scipy.stats import rankdata
+
+    longer = max(one.shape)
+    rows, columns = (max(1, min(round(ACROSS * side / longer), side)) for side in one.shape)
+    grid = Grid(rows, columns)
+    first, second = grid.means(one), grid.means(other)
+    correlation = 0.0
+    if np.ptp(first) > 0 and np.ptp(second) > 0:
+        correlation = float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    most = max(1, round(_HOTTEST * grid.count))
+    overlap = len(_hottest(first, most) & _hottest(second, most)) / most
+    return Agreement(correlation, overlap)
+
+
+def _hottest(cells: NDArray[np.float64], most: int) -> set[int]:
+    """Return the hottest cells; only those that speak for the target."""
+    order = np.argsort(-cells, kind="stable")[:most]
+    return {int(cell) for cell in order if cells[cell] > 0}

@@ -1,0 +1,89 @@
+"""Which feature maps of a model can explain a class: those it depends on, that lie on the image.
+
+A map can have rows and columns and yet not lie on the image: inside a model that also reads the
+mirrored picture, half of the maps are mirrored, and some hold both pictures as two of a batch. Heat
+drawn from one of them would point at the wrong side. So a model is shown noise in which one corner
+changes, and a map counts only if it changes at that corner too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model._graph import Forward
+from core.model._preprocess import InputSpec, preprocess
+
+#: Centres of the corners that change, as shares of rows and columns less a half. Two that are not
+#: opposite tell all ways apart in which a square can be mirrored or turned.
+_CORNERS = ((-0.25, -0.25), (-0.25, 0.25))
+#: How far a map's change must lie from the middle, on the right side: a quarter where it follows
+#: the corner exactly, less where each of its points sees much of the picture, and nothing where it
+#: holds a picture and its mirror image.
+_LEAST = 0.03
+
+
+def usable_maps(forward: Forward) -> tuple[str, ...]:
+    """Return the names of the feature maps that can explain a class, in the network's order.
+
+    Runs the model once, uncompiled: for one run that is far quicker than a graph that gives out
+    every map of the model.
+    """
+    import tensorflow as tf
+
+    inputs = tf.constant(_pictures(forward.card.input))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        parts = forward(inputs)
+    maps = list(parts.layers.values())
+    gradients = tape.gradient(parts.scores, maps) if maps else []
+    return tuple(
+        name
+        for name, found, gradient in zip(parts.layers, maps, gradients, strict=True)
+        if gradient is not None and _lies_on_the_image(tf.cast(found, tf.float32).numpy())
+    )
+
+
+def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
+    """Tell whether a map's batch is the pictures, and its places are theirs."""
+    if len(maps) != 1 + len(_CORNERS):
+        return False
+    change = np.square(maps[1:].astype(np.float64) - maps[:1]).sum(axis=3)
+    for corner, where in zip(_CORNERS, change, strict=True):
+        total = where.sum()
+        if not 0 < total < np.inf:
+            return False
+        for axis, side in enumerate(corner):
+            length = where.shape[axis]
+            # A map of one row or column has no side to be on.
+            if length == 1:
+                continue
+            places = (np.arange(length) + 0.5) / length - 0.5
+            centre = (where.sum(axis=1 - axis) * places).sum() / total
+            if centre * np.sign(side) < _LEAST:
+                return False
+    return True
+
+
+def _pictures(spec: InputSpec) -> NDArray[np.float32]:
+    """Make the inputs: noise, then the same with other noise in each corner in turn."""
+    rng = np.random.default_rng(0)
+    # Coarse grain, which pooling does not average away.
+    grain = max(1, spec.size // 24)
+    side = -(-spec.size // grain)
+    both = []
+    for _turn in range(2):
+        noise = rng.integers(0, 256, (side, side), dtype=np.uint8)
+        noise = np.repeat(np.repeat(noise, grain, axis=0), grain, axis=1)
+        both.append(preprocess(noise[: spec.size, : spec.size].copy(), spec)[0])
+    plain, other = both
+    changed = [plain]
+    for centre in _CORNERS:
+        rows, columns = (
+            slice(round((0.5 + at - 0.15) * spec.size), round((0.5 + at + 0.15) * spec.size))
+            for at in centre
+        )
+        picture = plain.copy()
+        picture[rows, columns] = other[rows, columns]
+        changed.append(picture)
+    return np.stack(changed)
