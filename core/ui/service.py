@@ -53,7 +53,12 @@ def store() -> Store:
 @st.cache_resource(show_spinner=False)
 def model() -> WarmUp:
     """Return the handle on the model that loads in the background, and on what comes after it."""
-    return warm_up(settings(), set_aside_what_stays)
+    return warm_up(settings(), _once_loaded)
+
+
+def _once_loaded() -> None:
+    set_aside_what_stays()
+    keep_what_is_compiled()
 
 
 def set_aside_what_stays() -> None:
@@ -66,6 +71,22 @@ def set_aside_what_stays() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def keep_what_is_compiled() -> None:
+    """Let no run of a page throw away what TensorFlow has prepared for the model.
+
+    Streamlit clears Keras' session after every run, for pages that build their models anew each
+    time. It takes the prepared calls of a model that stays along: each first read after a run
+    would take a second instead of a twentieth.
+    """
+    import keras
+
+    keras.backend.clear_session = _leave_as_it_is
+
+
+def _leave_as_it_is(free_memory: bool = True) -> None:
+    """Stand in the place of ``keras.backend.clear_session``."""
 
 
 #: Importing TensorFlow holds Python's lock; a browser that waits gets its first page before that.

@@ -14,8 +14,10 @@ from running import run
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from streamlit import config
+from streamlit.testing.v1 import AppTest
 
 from core.errors import BundleNotFound, SettingsError
+from core.model import import_tensorflow
 from core.ui import service
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -168,6 +170,28 @@ def test_no_uploaded_scan_is_written_to_the_disk_on_its_way_in() -> None:
     service.start()
     assert not spooled(2 * 2**20)
     assert MultiPartParser.spool_max_size > int(st.get_option("server.maxUploadSize")) * 2**20
+
+
+def test_running_a_page_does_not_make_the_next_read_wait_for_the_model_to_be_prepared_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import_tensorflow()
+    import keras
+
+    cleared: list[bool] = []
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: cleared.append(True))
+
+    def page() -> None:
+        import streamlit
+
+        streamlit.write("a page")
+
+    AppTest.from_function(page).run()
+    assert cleared, "Streamlit does not do so any more: the mend can go"
+    del cleared[:]
+    service.keep_what_is_compiled()
+    AppTest.from_function(page).run()
+    assert not cleared
 
 
 def test_a_model_that_was_repaired_is_loaded_without_a_restart(
