@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -46,9 +46,13 @@ class Background:
     digest: str
 
     @property
-    def count(self) -> int:
-        """How many pictures there are."""
-        return len(self.pictures)
+    def parameters(self) -> dict[str, Any]:
+        """What the parameters of an explanation say of it."""
+        return {
+            "background": self.origin,
+            "background_pictures": len(self.pictures),
+            "background_digest": self.digest,
+        }
 
     def inputs(self, geometry: Geometry, spec: InputSpec) -> NDArray[np.float32]:
         """Return the pictures as inputs of a network, ``(B, S, S, C)``.

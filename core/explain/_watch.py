@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event
 from typing import Generic, TypeAlias, TypeVar
 
 from core.errors import JobCancelled
@@ -58,7 +59,7 @@ def in_steps(work: Callable[[Watch], T]) -> Generator[Step | Finished[T]]:
     OverreadError
         Whatever the work raises.
     """
-    told: SimpleQueue[Step | Finished[T] | BaseException] = SimpleQueue()
+    told: SimpleQueue[Step | None] = SimpleQueue()
     stop = Event()
 
     def watch(done: int, total: int) -> None:
@@ -66,25 +67,15 @@ def in_steps(work: Callable[[Watch], T]) -> Generator[Step | Finished[T]]:
             raise stopped
         told.put(Step(done, total))
 
-    def run() -> None:
-        # Whatever ends the work, whoever waits must hear of it: it is raised again there.
-        try:
-            told.put(Finished(work(watch)))
-        except BaseException as error:  # noqa: BLE001
-            told.put(error)
-
     # Made here: the language in force is the asking thread's.
     stopped = JobCancelled(_("This was stopped before it was done."))
-    thread = Thread(target=copy_context().run, args=(run,), name="explain", daemon=True)
-    thread.start()
-    try:
-        while True:
-            news = told.get()
-            if isinstance(news, BaseException):
-                raise news
-            yield news
-            if isinstance(news, Finished):
-                return
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1, "explain") as pool:
+        work_done = pool.submit(copy_context().run, work, watch)
+        # However the work ends, whoever waits must hear of it.
+        work_done.add_done_callback(lambda _done: told.put(None))
+        try:
+            while (step := told.get()) is not None:
+                yield step
+            yield Finished(work_done.result())
+        finally:
+            stop.set()

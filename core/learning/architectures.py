@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,30 +174,19 @@ def _transfer(name: str, labels: int, size: int, weights: str | Path) -> Network
     if name not in backbones:
         raise LearningError(
             _("There is no network of this name; these are known: {names}.").format(
-                names=", ".join((LESION_NET, SEED_CNN, *sorted(backbones)))
+                names=", ".join(architecture_names())
             )
         )
     image = keras.Input((size, size, 3), name="image")
     asked = "imagenet" if weights == "imagenet" else None
     try:
-        backbone = backbones[name](include_top=False, weights=asked, input_tensor=image)
+        with _Download() if asked else nullcontext():
+            backbone = backbones[name](include_top=False, weights=asked, input_tensor=image)
         if weights not in ("none", "imagenet"):
             _load_backbone(backbone, Path(weights))
     except ValueError as error:
         raise LearningError(
             _("This network cannot be built for {size} pixels a side.").format(size=size)
-        ) from error
-    except Exception as error:
-        # Keras has no type of its own for a failed download: it raises a bare Exception while it
-        # handles the network's error, and only that is told as one.
-        failed = (error, error.__cause__, error.__context__)
-        if asked is None or not any(isinstance(each, OSError) for each in failed):
-            raise
-        raise LearningError(
-            _(
-                "The ImageNet weights cannot be downloaded here. Download the file of this network "
-                "without its top from the Keras site elsewhere, and pass it with --weights FILE."
-            )
         ) from error
     features = backbone.output
     x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
@@ -207,6 +197,29 @@ def _transfer(name: str, labels: int, size: int, weights: str | Path) -> Network
     outputs = Outputs(logits=CLASS_LOGITS, cam_features=_last_map(backbone))
     given = () if weights == "none" else tuple(backbone.layers)
     return Network(model, spec, outputs, given)
+
+
+class _Download:
+    """Tells a failed download as what it is, and leaves every other error alone.
+
+    Keras has no type of its own for one: it raises a bare ``Exception`` while it handles the
+    error of the network, which is the one thing to know it by.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if error is None:
+            return
+        if any(isinstance(e, OSError) for e in (error, error.__cause__, error.__context__)):
+            raise LearningError(
+                _(
+                    "The ImageNet weights cannot be downloaded here. Download the file of this "
+                    "network without its top from the Keras site elsewhere, and pass it with "
+                    "--weights FILE."
+                )
+            ) from error
 
 
 def _last_map(backbone: Any) -> str:

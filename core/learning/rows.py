@@ -155,17 +155,6 @@ def place(row: Row) -> tuple[str, str, str, str, int]:
     return row.source, row.label, row.image.name, str(row.image), number
 
 
-def image_bytes(row: Row) -> bytes:
-    """Return the bytes of the row's image: of its file, or of its pixels in an archive.
-
-    Raises
-    ------
-    DatasetError
-        The file cannot be read from disk.
-    """
-    return _bytes(row, row.image) if row.index is None else _pixels(row, "images").tobytes()
-
-
 def _content(row: Row, path: Path | None, kind: str) -> bytes | None:
     """Return what an image or a mask is told apart by."""
     if path is None:

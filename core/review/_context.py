@@ -13,7 +13,6 @@ from core.errors import InvalidFeedback
 from core.review import _check
 from core.text import _
 
-MAX_PSEUDONYM = 32
 MAX_AGE = 120
 MAX_DISTANCE_MM = 200
 #: Characters of the indication and of the history.

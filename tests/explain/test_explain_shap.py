@@ -228,7 +228,7 @@ def test_an_explanation_names_all_that_is_needed_to_make_it_again(explain, scan)
     named = dict(first.parameters)
     assert named.pop("background") == "phantoms"
     assert named.pop("background_digest") == phantoms().digest
-    assert named.pop("background_pictures") == phantoms().count
+    assert named.pop("background_pictures") == len(phantoms().pictures)
     named.pop("regions", None)
     again = explain(model, scan, **named)
     np.testing.assert_array_equal(again.values, first.values)
@@ -340,7 +340,7 @@ def test_a_background_lies_exactly_where_the_scan_lies(height, width, resize):
     spec = bundle_factory.InputSpec(size=32, resize=resize, pad=-7.0)
     pixels, geometry = preprocess(bundle_factory.scan(height, width).pixels, spec)
     found = phantoms().inputs(geometry, spec)
-    assert found.shape == (phantoms().count, 32, 32, 1)
+    assert found.shape == (len(phantoms().pictures), 32, 32, 1)
     padding = pixels == -7.0
     np.testing.assert_array_equal(found == -7.0, np.broadcast_to(padding, found.shape))
 

@@ -29,7 +29,7 @@ from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.evaluation import figures, score
 from core.learning.forms import VAL_SHARE
-from core.learning.refusal import fit_rows
+from core.learning.refusal import with_familiarity
 from core.learning.report import measured_point
 from core.learning.rows import (
     Row,
@@ -320,7 +320,7 @@ def write_bundle_of(
     bundle = write_bundle(folder, fitted.network.model, card, reference, replace=True)
     try:
         known = [row for row in rows if row.split == "train"]
-        reference = replace(reference, extra=fit_rows(bundle, known, seed=args.seed))
+        bundle = with_familiarity(bundle, known, folder, seed=args.seed)
     except (LearningError, BundleInvalid) as error:
         # A model without it is whole, and says of every picture that nothing was checked.
         note(
@@ -328,7 +328,6 @@ def write_bundle_of(
                 reason=error
             )
         )
-    write_bundle(folder, folder / "model.keras", card, reference, replace=True)
     # Measured through the predictor itself, so that the figures are those of what ships.
     settings = replace(load_settings({}), var=args.out.resolve())
     reader = Predictor.load(args.task, args.version, settings=settings)
@@ -337,8 +336,7 @@ def write_bundle_of(
     metrics["val"] = figures(scored)
     sources = sorted({row.source for row in watched})
     for source in sources if len(sources) > 1 else []:
-        part = [row for row in watched if row.source == source]
-        metrics[f"{source} val"] = figures(score(part, reader, config.labels, _POSITIVE))
+        metrics[f"{source} val"] = figures(scored[scored.attributes["source"] == source])
     read = scored[~scored.unread]
     measured = replace(
         card,
@@ -349,11 +347,11 @@ def write_bundle_of(
         ),
     )
     reference = replace(
-        reference,
+        bundle.reference,
         validation_scores=read.score.astype(np.float32),
         validation_positive=read.is_positive,
     )
-    write_bundle(folder, folder / "model.keras", measured, reference, replace=True)
+    write_bundle(folder, bundle.model_path, measured, reference, replace=True)
     for name, report in metrics.items():
         write(table_of(name, report))
 

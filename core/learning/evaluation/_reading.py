@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError, ScanError
-from core.learning.evaluation._scored import Scored
+from core.learning.evaluation._scored import MAPS, Scored
 from core.learning.evaluation._verdict import verdict
 from core.learning.rows import Row, lesion_share, load_mask, load_scan
 from core.model import NO_LESION, BatchRead, Prediction, Source, unknown_means, unknown_scan
@@ -26,7 +26,6 @@ Alter: TypeAlias = Callable[[Scan, NDArray[np.bool_]], tuple[Scan, NDArray[np.bo
 BATCH = 16
 #: Bytes of scans that wait for the heat of another class than the one answered.
 _HELD_BYTES = 64 * 2**20
-_MAPS = ("dice", "iou", "mask_peak", "cam_pointing", "false_outline")
 
 
 class BatchReader(Protocol):
@@ -263,7 +262,7 @@ def _scored(turns: Sequence[_Turn], labels: tuple[str, ...], positive: str) -> S
             "birads": column(lambda turn: turn.row.about.get("birads", "")),
             "lesion size": _thirds(column(lambda turn: turn.share, np.float64)),
         },
-        **{name: of_map(name) for name in _MAPS},
+        **{name: of_map(name) for name in MAPS},
     )
 
 

@@ -97,14 +97,12 @@ class Scored:
         return np.where(self.unread, wrong, p)
 
 
+#: What the maps of a scan are judged by, in the order of a table.
+MAPS = ("dice", "iou", "mask_peak", "cam_pointing", "false_outline")
 _PER_SCAN = (
     "truth",
     "probabilities",
-    "dice",
-    "iou",
-    "mask_peak",
-    "cam_pointing",
-    "false_outline",
+    *MAPS,
     "group",
     "refused",
     "sure",

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from core.learning.evaluation._scored import Scored
+from core.learning.evaluation._scored import MAPS, Scored
 from core.lesion import safe_cell
 from core.model import Bundle
 from core.text import _
-
-_MAPS = ("dice", "iou", "mask_peak", "cam_pointing", "false_outline")
 
 
 def scans_csv(scored: Scored, bundle: Bundle) -> bytes:
@@ -38,7 +36,7 @@ def scans_csv(scored: Scored, bundle: Bundle) -> bytes:
         *("source", "entry", "file", "group", "image_digest", "label"),
         *("read", "answer", "probability", "flagged", "refused", "sure", "reason"),
         *(f"probability_{label}" for label in scored.labels),
-        *_MAPS,
+        *MAPS,
         *(name.replace(" ", "_") for name in scored.attributes if name != "source"),
         *("operating_point", "threshold", "task", "version", "bundle_digest", "notice"),
     ]
@@ -69,7 +67,7 @@ def scans_csv(scored: Scored, bundle: Bundle) -> bytes:
             _yes(bool(scored.sure[i])),
             scored.reason[i],
             *(float(p) for p in scored.probabilities[i]),
-            *(float(getattr(scored, name)[i]) for name in _MAPS),
+            *(float(getattr(scored, name)[i]) for name in MAPS),
             *(words[i] for name, words in scored.attributes.items() if name != "source"),
             *made_by,
         ]
