@@ -24,7 +24,8 @@ _HOTTEST = 0.1
 #: Width of the blur before the peak is looked for, as a share of the longer side: the peak of a
 #: map is a place, not the noise of a pixel.
 _PEAK = 0.01
-#: Two maps agree from here on: well above chance (0 and a tenth). Set by hand, not yet measured.
+#: Two maps agree from here on: well above chance (0 and a tenth). Set by hand; what two methods
+#: reach on real scans stands in docs/explanations.md.
 LEAST_CORRELATION = 0.3
 LEAST_OVERLAP = 0.3
 #: Deviation of noise nobody sees, in grey levels of 255.
