@@ -52,7 +52,9 @@ def npz_arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
     ) as error:
-        raise DatasetError(_("The archive of arrays cannot be read: it is damaged.")) from error
+        raise DatasetError(
+            _("This is no archive of arrays (.npz), or it is damaged: it cannot be read.")
+        ) from error
 
 
 @lru_cache(maxsize=8)

@@ -100,10 +100,11 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The figures on the ``n`` scans that the app answers: ``coverage`` of all, 0..1."""
+    """The figures on the ``n`` scans that the app answers, at a threshold: ``coverage`` of all."""
 
     n: int
     coverage: float
+    threshold: float
     figures: Mapping[str, Figure]
 
 
@@ -334,7 +335,13 @@ def _coverage(entry: Any) -> Coverage:
 
 
 def _answered(entry: Any) -> Answered:
-    return Answered(_count(entry["n"]), _share(entry["coverage"]), read_figures(entry))
+    return Answered(
+        _count(entry["n"]),
+        _share(entry["coverage"]),
+        # Before it was told, the figures were those at one half.
+        _share(entry.get("threshold", 0.5)),
+        read_figures(entry),
+    )
 
 
 def _grade(entry: Any) -> Grade:

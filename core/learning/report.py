@@ -70,7 +70,7 @@ def full_report(scored: Scored, points: Sequence[OperatingPoint], approved: str)
         "approved_operating_point": approved,
         "subgroups": subgroups(scored),
         "selective": [_covering(scored, coverage) for coverage in _COVERAGES],
-        "answered": answered(scored),
+        "answered": answered(scored, threshold),
         "worst": worst(scored, threshold),
         "problems": problems(scored),
     }
@@ -244,19 +244,34 @@ def _accuracy(part: Scored) -> dict[str, dict[str, float]]:
     return _shares(part, {"accuracy": (right, np.ones_like(right))})
 
 
-def answered(scored: Scored) -> dict[str, Any]:
+def answered(scored: Scored, threshold: float) -> dict[str, Any]:
     """Return figures of the scans that the app answers: neither refused nor "not sure".
+
+    At the threshold that the app answers by, which is the one it keeps silent around.
 
     Beside the figures of all scans, never in their place: what a model keeps silent about is not
     read right.
     """
     part = scored[scored.sure & ~scored.refused]
     n = len(part.truth)
-    found: dict[str, Any] = {"n": n, "coverage": n / len(scored.truth)}
+    found: dict[str, Any] = {
+        "n": n,
+        "coverage": n / len(scored.truth),
+        "threshold": threshold,
+    }
     if n:
-        wanted = ("accuracy", "recall", "specificity", "roc_auc")
-        report = figures(part, only=wanted)
-        found |= {name: report[name] for name in wanted if name in report}
+        truth = part.is_positive
+        said = part.score >= threshold
+        found |= _shares(
+            part,
+            {
+                "accuracy": (said == truth, np.ones_like(truth)),
+                "recall": (said, truth),
+                "specificity": (~said, ~truth),
+            },
+        )
+        report = figures(part, only=("roc_auc",))
+        found |= {name: report[name] for name in ("roc_auc",) if name in report}
     return found
 
 

@@ -312,8 +312,13 @@ def _coverage(evaluation: Evaluation) -> None:
 def _answered(answered: Answered) -> None:
     st.subheader(_("On the scans it answers"), anchor=False)
     st.caption(
-        _("{n} scans, {share} of all: the others are refused, or the model is not sure.").format(
-            n=answered.n, share=percent(answered.coverage)
+        _(
+            "{n} scans, {share} of all: the others are refused, or the model is not sure. "
+            "Malignant from {threshold} on."
+        ).format(
+            n=answered.n,
+            share=percent(answered.coverage),
+            threshold=percent(answered.threshold),
         )
     )
     with st.container(horizontal=True, gap="medium", key="answered"):

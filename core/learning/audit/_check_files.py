@@ -11,7 +11,7 @@ from core.learning.audit._check import Check, Verdict
 from core.learning.audit._facts import Facts, MaskState
 from core.learning.audit._listing import Listing
 from core.learning.audit._pairs import Search
-from core.text import _, percent
+from core.text import _, ngettext, percent
 
 #: Share of the images of a label with a mask from which one is expected of all of them.
 _EXPECTED = 0.5
@@ -37,13 +37,33 @@ def _readable(listing: Listing, facts: Facts) -> Check:
     unlisted = sum(source.unlisted for source in listing.sources)
     said = []
     if listed:
-        said.append(_("{n} entries of the manifest cannot be used").format(n=listed))
+        said.append(
+            ngettext(
+                "{n} entry of the manifest cannot be used",
+                "{n} entries of the manifest cannot be used",
+                listed,
+            ).format(n=listed)
+        )
     if undecoded:
-        said.append(_("{n} images cannot be decoded").format(n=undecoded))
+        said.append(
+            ngettext(
+                "{n} image cannot be decoded", "{n} images cannot be decoded", undecoded
+            ).format(n=undecoded)
+        )
     if bad_masks:
-        said.append(_("{n} masks cannot be used").format(n=bad_masks))
+        said.append(
+            ngettext("{n} mask cannot be used", "{n} masks cannot be used", bad_masks).format(
+                n=bad_masks
+            )
+        )
     if unlisted:
-        said.append(_("{n} images lie in the folder and not in the manifest").format(n=unlisted))
+        said.append(
+            ngettext(
+                "{n} image lies in the folder and not in the manifest",
+                "{n} images lie in the folder and not in the manifest",
+                unlisted,
+            ).format(n=unlisted)
+        )
     return Check(
         "readable",
         _("Unreadable files"),
@@ -134,9 +154,19 @@ def _masks(listing: Listing, facts: Facts) -> Check:
             ).format(n=misnamed)
         )
     if without_image:
-        said.append(_("{n} masks belong to no image").format(n=without_image))
+        said.append(
+            ngettext(
+                "{n} mask belongs to no image", "{n} masks belong to no image", without_image
+            ).format(n=without_image)
+        )
     if among:
-        said.append(_("{n} images look like masks of others").format(n=among))
+        said.append(
+            ngettext(
+                "{n} image looks like a mask of another",
+                "{n} images look like masks of others",
+                among,
+            ).format(n=among)
+        )
     for where, n in missing.items():
         said.append(_("{n} of {where} have no mask where most have one").format(n=n, where=where))
     for where, n in black.items():

@@ -248,11 +248,13 @@ def _coverage(report: Report) -> Section:
             "others. What it keeps silent about is left to the doctor, and not read right."
         ),
         _(
-            "The app as it is answers {n} of {all} scans ({share}); their accuracy is {accuracy}."
+            "The app as it is answers {n} of {all} scans ({share}); their accuracy at its own "
+            "operating point ({threshold}) is {accuracy}."
         ).format(
             n=answered["n"],
             all=report["n"],
             share=percent(answered["coverage"]),
+            threshold=percent(answered["threshold"]),
             accuracy=plain(answered.get("accuracy")),
         ),
     ]
