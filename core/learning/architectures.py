@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LearningError
-from core.learning.closer_look import SIDE, closer_look
 from core.learning.lesion_net import (
     CAM_FEATURES,
     CLASS_LOGITS,
@@ -23,8 +22,6 @@ from core.model import InputSpec, Intensity, Outputs
 from core.text import _
 
 LESION_NET, SEED_CNN = "lesion-net", "seed-cnn"
-#: What a ``lesion-net`` reads the lesion with once more: a part of it, and no network to ask for.
-CLOSER_LOOK = "closer-look"
 #: Name of the one output of ``seed-cnn``.
 POSITIVE = "positive"
 _SEED_SIDE = 150
@@ -60,15 +57,12 @@ class Network:
         Its outputs as a card names them.
     backbone
         Layers that came with weights: still at first, then tuned.
-    whole
-        For a closer look the pictures it is cut out of; else None.
     """
 
     model: Any
     spec: InputSpec
     outputs: Outputs
     backbone: tuple[Any, ...] = ()
-    whole: InputSpec | None = None
 
     @property
     def has_lesion_map(self) -> bool:
@@ -110,7 +104,7 @@ def build_network(
     weights
         For a backbone: ``none``, ``imagenet`` (downloaded by Keras) or a file of its weights.
     member
-        Name of a ``lesion-net`` or of a closer look, where several will be joined.
+        Name of a ``lesion-net``, where several will be joined.
 
     Raises
     ------
@@ -125,9 +119,6 @@ def build_network(
             logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES, embedding=EMBEDDING
         )
         return Network(model, InputSpec(size), outputs)
-    if name == CLOSER_LOOK:
-        model = closer_look(labels, name=member)
-        return Network(model, InputSpec(SIDE), Outputs(logits=CLASS_LOGITS), whole=InputSpec(size))
     if name == SEED_CNN:
         if weights != "none":
             raise LearningError(_("This network starts without weights: leave --weights out."))

@@ -34,20 +34,6 @@ def augment(
         The picture 0..255 and its mask 0..1, both (S, S) float32, and (S, S) bool: where the
         picture lies in the square.
     """
-    picture, lesion, within = moved(image, mask, inside, rng)
-    return relit(picture, rng), lesion, within
-
-
-def moved(
-    image: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    inside: NDArray[np.int32],
-    rng: np.random.Generator,
-) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
-    """Turn, scale, mirror and shift one picture at random: the half of :func:`augment` that moves.
-
-    Takes and returns what :func:`augment` does; grey levels stay as they are.
-    """
     size = image.shape[0]
     left, top, right, bottom = (int(v) for v in inside)
     valid = np.zeros_like(image)
@@ -59,7 +45,7 @@ def moved(
     within = cv2.warpAffine(valid, matrix, **warp) > 200
     if not within.any():
         within[:] = True
-    return picture, lesion, within
+    return _appearance(picture, rng), lesion, within
 
 
 def unchanged(
@@ -90,11 +76,8 @@ def _affine(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
     return np.asarray(matrix, np.float32)
 
 
-def relit(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
-    """Make a square picture look as another scanner, sonographer or export would have shown it.
-
-    The half of :func:`augment` that changes grey levels, 0..255, and moves nothing.
-    """
+def _appearance(picture: FloatImage, rng: np.random.Generator) -> FloatImage:
+    """Make it look as another scanner, sonographer or export would have shown it."""
     if rng.random() < 0.7:
         picture = _grey_map(picture, rng)
     if rng.random() < 0.3:

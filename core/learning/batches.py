@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learning import closer_look as looking
 from core.learning.architectures import Network
-from core.learning.augment import augment, moved, relit, unchanged
+from core.learning.augment import augment, unchanged
 from core.learning.dataset import Arrays
 from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
 from core.learning.losses import UNKNOWN
@@ -68,9 +67,6 @@ def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
             order = np.random.default_rng((config.seed, epoch)).permutation(len(arrays.labels))
             chosen = order[number * config.batch : (number + 1) * config.batch]
             rng = np.random.default_rng((config.seed, epoch, number))
-            if network.whole is not None:
-                truth = {CLASS_LOGITS: arrays.labels[chosen], SUSPICION: arrays.suspicion[chosen]}
-                return _looks(arrays, chosen, network.spec.size, rng, config.augmentation), truth
             images, lesions = [], []
             for i in chosen:
                 picture, lesion, within = change(
@@ -98,73 +94,14 @@ def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
     return Batches()
 
 
-def as_read(
-    arrays: Arrays, spec: InputSpec, whole: InputSpec | None = None
-) -> Iterator[FloatImage]:
-    """Yield the pictures as a network reads them, (n, S, S, channels), some at a time.
-
-    Parameters
-    ----------
-    spec, whole
-        As of :class:`core.learning.architectures.Network`. A closer look is taken at the lesion as
-        it is marked.
-    """
+def as_read(arrays: Arrays, spec: InputSpec) -> Iterator[FloatImage]:
+    """Yield the pictures as the network reads them, (n, S, S, channels), some at a time."""
     for start in range(0, len(arrays.labels), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        given = zip(arrays.images[part], arrays.masks[part], arrays.inside[part], strict=True)
-        if whole is not None:
-            plain = [_centred(*unchanged(*each)) for each in given]
-            pictures, lesions, _means = (np.stack(values) for values in zip(*plain, strict=True))
-            cut = looking.cut_out(pictures, *looking.where(lesions), side=spec.size)
-            yield np.asarray(looking.standardised(cut), np.float32)[..., None]
-            continue
         found = []
-        for each in given:
-            picture, _mask, within = unchanged(*each)
+        for image, mask, box in zip(
+            arrays.images[part], arrays.masks[part], arrays.inside[part], strict=True
+        ):
+            picture, _mask, within = unchanged(image, mask, box)
             found.append(network_input(picture, within, spec))
         yield np.stack(found)
-
-
-def _looks(
-    arrays: Arrays, chosen: NDArray[np.int64], side: int, rng: np.random.Generator, how: str
-) -> FloatImage:
-    """Return what a closer look sees of pictures, changed at random: (n, side, side, 1)."""
-    change = unchanged if how == "none" else moved
-    each = [
-        _centred(*change(arrays.images[i], arrays.masks[i], arrays.inside[i], rng)) for i in chosen
-    ]
-    pictures, lesions, means = (np.stack(values) for values in zip(*each, strict=True))
-    squares = _off_by_a_little(lesions, arrays.outlined[chosen], rng)
-    cut = looking.cut_out(pictures, *squares, side=side) + means[:, None, None]
-    if how != "none":
-        # Of what was cut out only: the rest is not seen.
-        cut = np.stack([relit(np.asarray(one, np.float32), rng) for one in cut])
-    return np.asarray(looking.standardised(cut), np.float32)[..., None]
-
-
-def _centred(
-    picture: FloatImage, lesion: FloatImage, within: NDArray[np.bool_]
-) -> tuple[FloatImage, FloatImage, np.float32]:
-    """Return the picture less its mean, 0 around it as the network reads it, and the mean."""
-    mean = picture[within].mean(dtype=np.float32)
-    return np.where(within, picture - mean, np.float32(0)), lesion, mean
-
-
-def _off_by_a_little(
-    lesions: FloatImage, outlined: NDArray[np.bool_], rng: np.random.Generator
-) -> looking.Squares:
-    """Return the squares a closer look is taken at, as an outline that nobody corrected has them.
-
-    What has no lesion gets a square all the same: on the whole picture only, that alone would tell
-    it from the others. And now and then a lesion is overlooked.
-    """
-    down, across, half = looking.jittered(looking.where(lesions), rng)
-    empty = ~(lesions > 0.5).any(axis=(1, 2))
-    n = int(empty.sum())
-    down[empty] = rng.uniform(0.25, 0.75, n)
-    across[empty] = rng.uniform(0.25, 0.75, n)
-    half[empty] = rng.uniform(0.1, 0.5, n)
-    overlooked = (rng.random(len(lesions)) < 0.05) | ~outlined
-    for values in (down, across, half):
-        values[overlooked] = 0.5
-    return down, across, half

@@ -12,7 +12,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.learning.architectures import CLOSER_LOOK, LESION_NET, Network
+from core.learning.architectures import Network
 from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
-from core.learning.lesion_net import FINER, average_of
+from core.learning.lesion_net import average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
 from core.learning.runs import RunRecord, alone_in
 from core.learning.training import TrainingConfig, train
@@ -41,8 +40,7 @@ class Progress:
     Attributes
     ----------
     epoch
-        Called after every epoch with the fold, from 1, and its figures; those of a closer look
-        come after the fold's other ones, and name it under ``closer_look``.
+        Called after every epoch with the fold, from 1, and its figures.
     batch
         Called after every batch with the fold, the batches done and all of this epoch, and the
         mean loss.
@@ -181,62 +179,49 @@ def _fit(
     resume: bool,
     tell: Progress,
 ) -> Fitted:
-    def decoded(part: Sequence[Row], size: int) -> Arrays:
-        return load_arrays(part, config.labels, size, folder / "cache", tell.decoding)
+    cache = folder / "cache"
 
+    def decoded(part: Sequence[Row]) -> Arrays:
+        return load_arrays(part, config.labels, config.size, cache, tell.decoding)
+
+    watch = decoded(watched)
     networks: list[Network] = []
-    looks: list[Network] = []
     held_rows: list[Row] = []
     held_scores: list[NDArray[np.float32]] = []
     seconds = 0.0
     for at, (fit, held) in enumerate(dealt):
+
+        def epoch(figures: Figures, fold: int = at + 1) -> None:
+            tell.epoch(fold, figures)
+
+        def batch(done: int, of: int, loss: float, fold: int = at + 1) -> None:
+            tell.batch(fold, done, of, loss)
+
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
         own = folder if len(dealt) == 1 else folder / f"fold-{at + 1}"
-        # Another seed for each: networks that start alike make the same mistakes.
-        each = [(replace(config, seed=config.seed + at), own, f"member_{at + 1}")]
-        if config.architecture == LESION_NET and config.closer_look:
-            each.append((_closer(each[0][0]), own / CLOSER_LOOK, f"look_{at + 1}"))
-        for part, place_of_run, member in each:
-            network = train(
-                decoded(fit, part.size),
-                part,
-                place_of_run,
-                resume=resume,
-                progress=partial(_after_epoch, tell, at + 1, part),
-                during=partial(tell.batch, at + 1),
-                watch=decoded(watched, part.size),
-                member=member,
-                about=about,
-            )
-            seconds += RunRecord.seconds_of(place_of_run)
-            (networks if network.whole is None else looks).append(network)
+        network = train(
+            decoded(fit),
+            # Another seed for each: networks that start alike make the same mistakes.
+            replace(config, seed=config.seed + at),
+            own,
+            resume=resume,
+            progress=epoch,
+            during=batch,
+            watch=watch,
+            member=f"member_{at + 1}",
+            about=about,
+        )
+        seconds += RunRecord.seconds_of(own)
         # Sorted as load_arrays sorts them.
         held_rows += sorted(held, key=place)
-        one = joined(networks[-1:], looks[-1:])
-        held_scores.append(scores_of(one, decoded(held, one.spec.size))[0])
-    network = joined(networks, looks)
-    return Fitted(network, held_rows, np.concatenate(held_scores), seconds)
+        held_scores.append(scores_of(joined([network]), decoded(held))[0])
+        networks.append(network)
+    return Fitted(joined(networks), held_rows, np.concatenate(held_scores), seconds)
 
 
-def _closer(config: TrainingConfig) -> TrainingConfig:
-    """Return how the closer look is trained that goes with a network."""
-    return replace(
-        config,
-        architecture=CLOSER_LOOK,
-        size=FINER * config.size,
-        epochs=config.closer_look,
-    )
-
-
-def _after_epoch(tell: Progress, fold: int, config: TrainingConfig, figures: Figures) -> None:
-    mark = {"closer_look": 1.0} if config.architecture == CLOSER_LOOK else {}
-    tell.epoch(fold, mark | figures)
-
-
-def joined(networks: Sequence[Network], looks: Sequence[Network] = ()) -> Network:
+def joined(networks: Sequence[Network]) -> Network:
     """Return what is read with: several outlining networks averaged, or the one classifier."""
     first = networks[0]
     if not first.has_lesion_map:
         return first
-    model = average_of([one.model for one in networks], [look.model for look in looks])
-    return replace(first, model=model, spec=replace(first.spec, size=model.inputs[0].shape[1]))
+    return replace(first, model=average_of([network.model for network in networks]))

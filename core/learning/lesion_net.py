@@ -16,9 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from core.learning import closer_look as looking
-from core.learning.blocks import convolve, locally_normalised, residual
-
 #: Names of the outputs, as a card names them.
 CLASS_LOGITS = "class_logits"
 LESION = "lesion"
@@ -26,8 +23,6 @@ LESION_COARSE = "lesion_coarse"
 CAM_FEATURES = "cam_features"
 EMBEDDING = "embedding"
 SUSPICION = "suspicion"
-#: How much finer the picture is that a closer look is taken at.
-FINER = 2
 
 #: Channels that let four of them, averaged, fit into a bundle.
 WIDTHS = (24, 48, 72, 104, 112)
@@ -87,7 +82,7 @@ def lesion_net(
     return keras.Model(image, outputs, name=name)
 
 
-def average_of(members: Sequence[Any], looks: Sequence[Any] = ()) -> Any:
+def average_of(members: Sequence[Any]) -> Any:
     """Join trained networks to one that reads the picture and its mirror image with each.
 
     Scores and outlines are averaged (deep ensembles: Lakshminarayanan et al., NeurIPS 2017); the
@@ -100,92 +95,49 @@ def average_of(members: Sequence[Any], looks: Sequence[Any] = ()) -> Any:
     members
         One or more of :func:`lesion_net`, of the same size and number of labels, with different
         names.
-    looks
-        As many of :func:`core.learning.closer_look.closer_look`, which read the class once more
-        off what lies under the averaged outline, out of a picture twice as fine. Their scores
-        count as much as the others'.
 
     Returns
     -------
     keras.Model
-        Input as of :func:`lesion_net`, with ``looks`` of twice the side; outputs too, without
-        ``lesion_coarse`` and ``suspicion``. The outline keeps the members' side.
+        Input and outputs as of :func:`lesion_net`, without ``lesion_coarse`` and ``suspicion``.
     """
     import keras
     from keras import layers, ops
 
     size = members[0].inputs[0].shape[1]
-    side = FINER * size if looks else size
-    image = keras.Input((side, side, 1), name="image")
-    coarse = layers.AveragePooling2D(FINER)(image) if looks else image
+    image = keras.Input((size, size, 1), name="image")
     # The batch holds every picture twice; an axis of two in front tells them apart again.
-    both = _with_mirrored(coarse)
+    both = ops.reshape(ops.stack([image, ops.flip(image, axis=2)]), (-1, size, size, 1))
     maps: list[Any] = []
     shapes: list[Any] = []
     lesions: list[Any] = []
     embeddings: list[Any] = []
     for member in members:
         found: Mapping[str, Any] = member.get_layer(f"{member.name}_trunk")(both)
-        lesions += _sides(found[LESION])
-        maps += _sides(found[CAM_FEATURES])
+
+        def sides(values: Any) -> tuple[Any, Any]:
+            straight, mirrored = _two(values)
+            return straight, ops.flip(mirrored, axis=2)
+
+        lesions += sides(found[LESION])
+        maps += sides(found[CAM_FEATURES])
         shapes += _two(found[_SHAPE])
         embeddings.append(ops.mean(ops.stack(_two(found[EMBEDDING])), axis=0))
-    lesion = ops.mean(ops.stack(lesions), axis=0)
-    maps += _looked_at(image, lesion, looks, maps[0].shape[1])
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
     scores = []
-    start = 0
-    for at, one in enumerate(maps):
-        own = features[..., start : start + one.shape[-1]]
-        start += one.shape[-1]
-        if at < len(shapes):
-            member = members[at // 2]
-            score, _suspicion = member.get_layer(f"{member.name}_head")([own, shapes[at]])
-        else:
-            look = looks[(at - len(shapes)) // 2]
-            pooled = layers.GlobalAveragePooling2D(dtype="float32")(own)
-            score, _suspicion = look.get_layer(f"{look.name}_head")(pooled)
+    for at, shape in enumerate(shapes):
+        member = members[at // 2]
+        channels = maps[at].shape[-1]
+        own = features[..., at * channels : (at + 1) * channels]
+        score, _suspicion = member.get_layer(f"{member.name}_head")([own, shape])
         scores.append(score)
     outputs = {
         CLASS_LOGITS: layers.Identity(name=CLASS_LOGITS)(ops.mean(ops.stack(scores), axis=0)),
-        LESION: layers.Identity(name=LESION)(lesion),
+        LESION: layers.Identity(name=LESION)(ops.mean(ops.stack(lesions), axis=0)),
         CAM_FEATURES: features,
         EMBEDDING: layers.Identity(name=EMBEDDING)(embeddings[0]),
     }
     return keras.Model(image, outputs, name="lesion_net_average")
-
-
-def _looked_at(image: Any, lesion: Any, looks: Sequence[Any], places: int) -> list[Any]:
-    """Return what each closer look makes of both sides of the lesion, where it lies in the map."""
-    from keras import ops
-
-    if not looks:
-        return []
-    # Held constant as for the heads: see above.
-    square = looking.where(ops.stop_gradient(lesion)[..., 0], ops)
-    side = looks[0].inputs[0].shape[1]
-    cut = looking.standardised(looking.cut_out(image[..., 0], *square, side=side, ops=ops), ops)
-    both = _with_mirrored(cut[..., None])
-    maps = []
-    for look in looks:
-        for each in _sides(look.get_layer(f"{look.name}_features")(both)):
-            maps.append(looking.put_back(each, *square, places, ops))
-    return maps
-
-
-def _with_mirrored(image: Any) -> Any:
-    from keras import ops
-
-    both = ops.stack([image, ops.flip(image, axis=2)])
-    return ops.reshape(both, (-1, *image.shape[1:]))
-
-
-def _sides(values: Any) -> tuple[Any, Any]:
-    """Return what was made of the picture, and of its mirror image, mirrored back."""
-    from keras import ops
-
-    straight, mirrored = _two(values)
-    return straight, ops.flip(mirrored, axis=2)
 
 
 def _two(values: Any) -> tuple[Any, Any]:
@@ -202,23 +154,23 @@ def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
     image = keras.Input((size, size, 1))
     # The stem halves the picture at once: at full resolution a convolution costs four times as
     # much and an outline gains less than a pixel of the input from it.
-    x = layers.Concatenate()([image, locally_normalised(image)])
-    x = layers.ReLU()(convolve(x, widths[0], 5, 2))
-    x = residual(x, widths[0])
+    x = layers.Concatenate()([image, _locally_normalised(image)])
+    x = layers.ReLU()(_convolve(x, widths[0], 5, 2))
+    x = _residual(x, widths[0])
     skips = [x]
     for channels in widths[1:4]:
-        x = residual(x, channels, 2)
-        x = residual(x, channels)
+        x = _residual(x, channels, 2)
+        x = _residual(x, channels)
         skips.append(x)
-    deepest = residual(x, widths[4])
+    deepest = _residual(x, widths[4])
 
     y = deepest
     decoded = []
     for skip, channels in zip(skips[-2::-1], widths[2::-1], strict=True):
-        y = layers.UpSampling2D(2, interpolation="bilinear")(convolve(y, channels, 1))
+        y = layers.UpSampling2D(2, interpolation="bilinear")(_convolve(y, channels, 1))
         y = layers.Concatenate()([y, skip])
-        y = layers.ReLU()(convolve(y, channels))
-        y = layers.ReLU()(convolve(y, channels))
+        y = layers.ReLU()(_convolve(y, channels))
+        y = layers.ReLU()(_convolve(y, channels))
         decoded.append(y)
     coarse = layers.Conv2D(1, 1, name="lesion_eighth")(decoded[0])
     coarse = layers.Activation("sigmoid", dtype="float32")(coarse)
@@ -230,7 +182,7 @@ def _trunk(size: int, widths: Sequence[int], name: str) -> Any:
     inside = ops.stop_gradient(layers.AveragePooling2D(8, dtype="float32")(lesion))
     around = layers.MaxPooling2D(3, 1, "same", dtype="float32")(inside)
     deep = layers.UpSampling2D(2, interpolation="bilinear")(deepest)
-    x = residual(layers.Concatenate()([decoded[0], deep]), widths[3])
+    x = _residual(layers.Concatenate()([decoded[0], deep]), widths[3])
     # What lies far from the lesion speaks softly, so that the class is read off the lesion and
     # its margin; and it is read off this map alone, so that Grad-CAM sees all of it.
     x = layers.Multiply(dtype="float32", name="gated")([x, _AWAY + (1.0 - _AWAY) * around])
@@ -272,6 +224,44 @@ def _head(trunk: Any, labels: int, dropout: float, name: str) -> Any:
     logits = layers.Dense(labels, dtype="float32")(x)
     suspicion = layers.Dense(1, dtype="float32")(x)
     return keras.Model(inputs, [logits, suspicion], name=f"{name}_head")
+
+
+def _convolve(x: Any, channels: int, kernel: int = 3, stride: int = 1) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(
+        channels, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal"
+    )(x)
+    return layers.BatchNormalization(momentum=0.95)(x)
+
+
+def _residual(x: Any, channels: int, stride: int = 1) -> Any:
+    from keras import layers
+
+    y = layers.ReLU()(_convolve(x, channels, 3, stride))
+    y = _convolve(y, channels)
+    if stride > 1 or x.shape[-1] != channels:
+        x = layers.AveragePooling2D(stride)(x) if stride > 1 else x
+        x = _convolve(x, channels, 1)
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def _locally_normalised(image: Any) -> Any:
+    """Return the picture less its surroundings' mean, over their deviation.
+
+    Scanners differ in gain, time-gain compensation and grey map, which all change a neighbourhood
+    as a whole (local contrast normalisation: Jarrett et al., ICCV 2009).
+    """
+    from keras import layers, ops
+
+    def blurred(x: Any) -> Any:
+        x = layers.AveragePooling2D(8, dtype="float32")(x)
+        x = layers.AveragePooling2D(5, 1, "same", dtype="float32")(x)
+        return layers.UpSampling2D(8, interpolation="bilinear", dtype="float32")(x)
+
+    mean = blurred(image)
+    variance = ops.maximum(blurred(image * image) - mean * mean, 0.0)
+    return (image - mean) / ops.sqrt(variance + 0.05)
 
 
 def _shape_of(lesion: Any) -> Any:

@@ -54,9 +54,6 @@ class TrainingConfig:
         ``ultrasound`` changes each picture as :func:`core.learning.augment.augment` does.
     weights
         What a backbone starts from: ``none``, ``imagenet``, or a file.
-    closer_look
-        Epochs for the part of a ``lesion-net`` that reads the lesion once more, larger: see
-        :mod:`core.learning.closer_look`. 0 leaves it out.
     frozen_epochs
         Epochs in which a backbone that came with weights stays as it is; then it is tuned at a
         tenth of the rate.
@@ -79,7 +76,6 @@ class TrainingConfig:
     patience: int = 0
     augmentation: Literal["ultrasound", "none"] = "ultrasound"
     weights: str = "none"
-    closer_look: int = 24
     frozen_epochs: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 20261126
@@ -264,13 +260,12 @@ class _Run:
             shares = {CLASS_LOGITS: 1.0}
             if self.network.has_lesion_map:
                 loss |= {LESION: lesion_loss, LESION_COARSE: lesion_loss}
+                loss |= {SUSPICION: suspicion_loss}
                 shares |= {
                     LESION: config.lesion_weight,
                     LESION_COARSE: config.lesion_weight / 4,
+                    SUSPICION: config.suspicion_weight,
                 }
-            if self.network.has_lesion_map or self.network.whole is not None:
-                loss |= {SUSPICION: suspicion_loss}
-                shares |= {SUSPICION: config.suspicion_weight}
         self.model.compile(optimizer=optimizer, loss=loss, loss_weights=shares, jit_compile=False)
         # Keras makes the moments while it traces a step otherwise, and then traces it again.
         optimizer.build(self.model.trainable_variables)

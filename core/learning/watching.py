@@ -24,7 +24,7 @@ def scores_of(network: Network, arrays: Arrays) -> tuple[NDArray[np.float32], An
         (N, S, S) float32 outline probability 0..1, or None.
     """
     logits, lesions = [], []
-    for part in as_read(arrays, network.spec, network.whole):
+    for part in as_read(arrays, network.spec):
         found = network.model.predict_on_batch(part)
         if network.one_unit:
             p = np.clip(

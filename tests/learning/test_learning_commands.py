@@ -59,12 +59,10 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed in range(1000)
         if {"malignant", "benign"} <= {row.label for row in hold_out(rows, 0.15, seed)[1]}
     )
-    options = ["--size", "32", "--epochs", "2", "--closer-look", "1"]
-    options += ["--version", "901.0", "--seed", str(seed)]
+    options = ["--size", "32", "--epochs", "2", "--version", "901.0", "--seed", str(seed)]
     done = _core("train", data, "--out", out, "--about", out / "about.json", *options, var=out)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch=") == 3
-    assert done.stdout.count("closer_look=") == 1
+    assert done.stdout.count("epoch=") == 2
     assert "val: n=12" in done.stdout
     return out
 

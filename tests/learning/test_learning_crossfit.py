@@ -18,7 +18,7 @@ from core.learning.training import TrainingConfig
 from core.learning.watching import Figures
 from core.model import import_tensorflow
 
-CONFIG = TrainingConfig(size=32, epochs=1, batch=8, seed=3, widths=(4, 6, 8, 8, 8), closer_look=1)
+CONFIG = TrainingConfig(size=32, epochs=1, batch=8, seed=3, widths=(4, 6, 8, 8, 8))
 
 
 def _row(number: int, label: str, group: str, source: str = "here") -> Row:
@@ -103,19 +103,16 @@ def test_what_calibrates_was_kept_from_the_network_that_scored_it(tmp_path: Path
         return found.logits
 
     first = fitted(tmp_path / "run")
-    looked = [(fold, "closer_look" in figures) for fold, figures in seen]
-    assert looked == [(1, False), (1, True), (2, False), (2, True)]
+    assert [fold for fold, _figures in seen] == [1, 2]
     # A finished run is read again and not trained again; what it says is the same.
     np.testing.assert_allclose(fitted(tmp_path / "run", resume=True), first, atol=1e-5)
-    assert len(seen) == 4
+    assert len(seen) == 2
     trained = [
         json.loads((tmp_path / f"run/fold-{fold}/run.json").read_text())["about"]["data"]
-        for fold in ("1", "2", "1/closer-look", "2/closer-look")
+        for fold in (1, 2)
     ]
     assert trained[0]["trained"] == trained[1]["kept"]
     assert trained[0]["kept"] == trained[1]["trained"]
-    # The part that looks closer was kept from the same rows.
-    assert trained[2:] == trained[:2]
     # Other data under the same run is refused.
     with pytest.raises(LearningError, match="other options or data"):
         fit_folds(

@@ -22,7 +22,7 @@ def fit(ward: Path, run: Path, folds: int = 1, *, resume: bool = False) -> Any:
     return fit_folds(
         training,
         watched,
-        TrainingConfig(size=32, epochs=1, closer_look=0),
+        TrainingConfig(size=32, epochs=1),
         run,
         folds=folds,
         positive="malignant",

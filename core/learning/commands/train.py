@@ -25,7 +25,6 @@ from core.learning.commands.common import (
     table_of,
     write,
 )
-from core.learning.compact import saved_compact
 from core.learning.conformal import fit_abstention, measured_abstention
 from core.learning.crossfit import Fitted, Progress, fit_folds
 from core.learning.evaluation import figures, score
@@ -124,16 +123,6 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         help=_("train so many networks, each without one part of the cases, and average them"),
     )
     parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
-    parser.add_argument(
-        "--closer-look",
-        type=_count,
-        default=defaults.closer_look,
-        metavar="EPOCHS",
-        help=_(
-            "epochs for the part of lesion-net that reads the lesion once more out of a picture "
-            "twice as fine; 0 leaves it out, {epochs} by default"
-        ).format(epochs=defaults.closer_look),
-    )
     parser.add_argument("--batch", type=_positive, default=defaults.batch)
     parser.add_argument("--learning-rate", type=_rate, default=defaults.learning_rate)
     parser.add_argument(
@@ -246,7 +235,6 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
         labels=(not_positive(_POSITIVE), _POSITIVE) if one_unit else tuple(args.labels),
         size=args.size or (150 if one_unit else TrainingConfig().size),
         epochs=args.epochs,
-        closer_look=args.closer_look if args.architecture == LESION_NET else 0,
         batch=args.batch,
         learning_rate=args.learning_rate,
         patience=args.patience,
@@ -264,9 +252,7 @@ def _progress(args: argparse.Namespace, config: TrainingConfig) -> Progress:
 
     def epoch(fold: int, figures: Figures) -> None:
         fresh.append(figures["seconds"])
-        each = config.epochs + config.closer_look
-        done = config.epochs if "closer_look" in figures else 0
-        left = (args.folds - fold + 1) * each - done - figures["epoch"]
+        left = (args.folds - fold + 1) * config.epochs - figures["epoch"]
         minutes = left * sum(fresh) / len(fresh) / 60
         line = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
         head = f"fold={fold} " if args.folds > 1 else ""
@@ -331,8 +317,7 @@ def write_bundle_of(
     )
     reference = Reference(np.zeros(0, np.float32), np.zeros(0, np.bool_))
     folder = args.out / "models" / args.task / args.version
-    with saved_compact(fitted.network.model, args.out) as model:
-        bundle = write_bundle(folder, model, card, reference, replace=True)
+    bundle = write_bundle(folder, fitted.network.model, card, reference, replace=True)
     try:
         known = [row for row in rows if row.split == "train"]
         bundle = with_familiarity(bundle, known, folder, seed=args.seed)
