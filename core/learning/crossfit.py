@@ -181,10 +181,10 @@ def _fit(
 ) -> Fitted:
     cache = folder / "cache"
 
-    def decoded(part: Sequence[Row]) -> Arrays:
-        return load_arrays(part, config.labels, config.size, cache, tell.decoding)
+    def decoded(part: Sequence[Row], size: int) -> Arrays:
+        return load_arrays(part, config.labels, size, cache, tell.decoding)
 
-    watch = decoded(watched)
+    watch = decoded(watched, config.size)
     networks: list[Network] = []
     held_rows: list[Row] = []
     held_scores: list[NDArray[np.float32]] = []
@@ -200,7 +200,7 @@ def _fit(
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
         own = folder if len(dealt) == 1 else folder / f"fold-{at + 1}"
         network = train(
-            decoded(fit),
+            decoded(fit, config.size),
             # Another seed for each: networks that start alike make the same mistakes.
             replace(config, seed=config.seed + at),
             own,
@@ -214,7 +214,8 @@ def _fit(
         seconds += RunRecord.seconds_of(own)
         # Sorted as load_arrays sorts them.
         held_rows += sorted(held, key=place)
-        held_scores.append(scores_of(joined([network]), decoded(held))[0])
+        one = joined([network])
+        held_scores.append(scores_of(one, decoded(held, one.spec.size))[0])
         networks.append(network)
     return Fitted(joined(networks), held_rows, np.concatenate(held_scores), seconds)
 
@@ -224,4 +225,5 @@ def joined(networks: Sequence[Network]) -> Network:
     first = networks[0]
     if not first.has_lesion_map:
         return first
-    return replace(first, model=average_of([network.model for network in networks]))
+    model = average_of([network.model for network in networks])
+    return replace(first, model=model, spec=replace(first.spec, size=model.inputs[0].shape[1]))

@@ -11,10 +11,12 @@ Grad-CAM costs next to nothing, and the classification loss cannot bend the outl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from core.learning import closer
 
 #: Names of the outputs, as a card names them.
 CLASS_LOGITS = "class_logits"
@@ -23,6 +25,8 @@ LESION_COARSE = "lesion_coarse"
 CAM_FEATURES = "cam_features"
 EMBEDDING = "embedding"
 SUSPICION = "suspicion"
+#: How much finer a picture is read than a member of an average reads it.
+FINER = 2
 
 #: Channels that let four of them, averaged, fit into a bundle.
 WIDTHS = (24, 48, 72, 104, 112)
@@ -83,12 +87,15 @@ def lesion_net(
 
 
 def average_of(members: Sequence[Any]) -> Any:
-    """Join trained networks to one that reads the picture and its mirror image with each.
+    """Join trained networks to one that reads a picture twice with each.
 
-    Scores and outlines are averaged (deep ensembles: Lakshminarayanan et al., NeurIPS 2017); the
-    feature maps stand side by side, mirrored back, and each head reads its own, so that one
-    Grad-CAM explains the average. The embedding is the first network's: features of different
-    networks have nothing in common that could be averaged.
+    First the whole picture; then, out of a picture twice as fine, a square around what they
+    outlined in it (:mod:`core.learning.closer`), from the other side: every second network reads
+    the mirror image first, and the others the mirror image of the square. Scores and outlines are
+    averaged (deep ensembles: Lakshminarayanan et al., NeurIPS 2017); the feature maps stand side by
+    side, each where it lies in the picture, and each head reads its own, so that one Grad-CAM
+    explains the average. The embedding is the first network's of the whole picture: features of
+    different networks have nothing in common that could be averaged.
 
     Parameters
     ----------
@@ -99,52 +106,72 @@ def average_of(members: Sequence[Any]) -> Any:
     Returns
     -------
     keras.Model
-        Input and outputs as of :func:`lesion_net`, without ``lesion_coarse`` and ``suspicion``.
+        Input of twice the members' side. Outputs as of :func:`lesion_net`, at the members' side,
+        without ``lesion_coarse`` and ``suspicion``.
     """
     import keras
     from keras import layers, ops
 
     size = members[0].inputs[0].shape[1]
-    image = keras.Input((size, size, 1), name="image")
-    # The batch holds every picture twice; an axis of two in front tells them apart again.
-    both = ops.reshape(ops.stack([image, ops.flip(image, axis=2)]), (-1, size, size, 1))
-    maps: list[Any] = []
-    shapes: list[Any] = []
-    lesions: list[Any] = []
-    embeddings: list[Any] = []
-    for member in members:
-        found: Mapping[str, Any] = member.get_layer(f"{member.name}_trunk")(both)
-
-        def sides(values: Any) -> tuple[Any, Any]:
-            straight, mirrored = _two(values)
-            return straight, ops.flip(mirrored, axis=2)
-
-        lesions += sides(found[LESION])
-        maps += sides(found[CAM_FEATURES])
-        shapes += _two(found[_SHAPE])
-        embeddings.append(ops.mean(ops.stack(_two(found[EMBEDDING])), axis=0))
+    image = keras.Input((FINER * size, FINER * size, 1), name="image")
+    whole = _read(members, layers.AveragePooling2D(FINER)(image), turn=0)
+    lesion = _mean_of(whole, LESION)[..., 0]
+    # Held constant as for the heads: see above.
+    square = closer.where(ops.stop_gradient(lesion), ops)
+    cut = closer.cut_out(image[..., 0], *square, size, ops)
+    near = _read(members, _standardised(cut)[..., None], turn=1)
+    lesion = closer.laid_over(lesion, _mean_of(near, LESION)[..., 0], *square, ops)
+    maps = [found[CAM_FEATURES] for found in whole]
+    maps += [closer.put_back(found[CAM_FEATURES], *square, ops) for found in near]
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
+    channels = maps[0].shape[-1]
     scores = []
-    for at, shape in enumerate(shapes):
-        member = members[at // 2]
-        channels = maps[at].shape[-1]
+    for at, found in enumerate([*whole, *near]):
+        member = members[at % len(members)]
         own = features[..., at * channels : (at + 1) * channels]
-        score, _suspicion = member.get_layer(f"{member.name}_head")([own, shape])
+        score, _suspicion = member.get_layer(f"{member.name}_head")([own, found[_SHAPE]])
         scores.append(score)
     outputs = {
         CLASS_LOGITS: layers.Identity(name=CLASS_LOGITS)(ops.mean(ops.stack(scores), axis=0)),
-        LESION: layers.Identity(name=LESION)(ops.mean(ops.stack(lesions), axis=0)),
+        LESION: layers.Identity(name=LESION)(lesion[..., None]),
         CAM_FEATURES: features,
-        EMBEDDING: layers.Identity(name=EMBEDDING)(embeddings[0]),
+        EMBEDDING: layers.Identity(name=EMBEDDING)(whole[0][EMBEDDING]),
     }
     return keras.Model(image, outputs, name="lesion_net_average")
 
 
-def _two(values: Any) -> tuple[Any, Any]:
+def _read(members: Sequence[Any], image: Any, turn: int) -> list[dict[str, Any]]:
+    """Return what each network makes of a picture, every second one of its mirror image.
+
+    Maps are mirrored back. ``turn`` 0 begins with the picture, 1 with its mirror image.
+    """
     from keras import ops
 
-    apart = ops.reshape(values, (2, -1, *values.shape[1:]))
-    return apart[0], apart[1]
+    found = []
+    for at, member in enumerate(members):
+        trunk = member.get_layer(f"{member.name}_trunk")
+        if (at + turn) % 2 == 0:
+            found.append(dict(trunk(image)))
+            continue
+        made = dict(trunk(ops.flip(image, axis=2)))
+        maps = {name: ops.flip(made[name], axis=2) for name in (LESION, CAM_FEATURES)}
+        found.append(made | maps)
+    return found
+
+
+def _mean_of(found: Sequence[dict[str, Any]], name: str) -> Any:
+    from keras import ops
+
+    return ops.mean(ops.stack([each[name] for each in found]), axis=0)
+
+
+def _standardised(picture: Any) -> Any:
+    """Return (N, S, S) pictures less their mean, over their deviation, as a member takes them."""
+    from keras import ops
+
+    mean = ops.mean(picture, axis=(1, 2), keepdims=True)
+    variance = ops.mean((picture - mean) ** 2, axis=(1, 2), keepdims=True)
+    return (picture - mean) / ops.sqrt(variance + 1e-4)
 
 
 def _trunk(size: int, widths: Sequence[int], name: str) -> Any:

@@ -1,9 +1,11 @@
 """Which feature maps of a model can explain a class: those it depends on, that lie on the image.
 
 A map can have rows and columns and yet not lie on the image: inside a model that also reads the
-mirrored picture, half of the maps are mirrored, and some hold both pictures as two of a batch. Heat
-drawn from one of them would point at the wrong side. So a model is shown noise in which one corner
-changes, and a map counts only if it changes at that corner too.
+mirrored picture, half of the maps are mirrored, and some hold both pictures as two of a batch; a
+model that looks at the lesion once more, closer, has maps of that part of the picture alone. Heat
+drawn from one of them would point at the wrong place. So a model is shown pictures in which one
+corner changes, noise and a synthetic scan with its lesion far from those corners, and a map counts
+only if it changes at that corner in both.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.model._graph import Forward
 from core.model._preprocess import InputSpec, preprocess
+from core.scan import LesionSpec, PhantomSpec, make_phantom
 
 #: Centres of the corners that change, as shares of rows and columns less a half. Two that are not
 #: opposite tell all ways apart in which a square can be mirrored or turned.
@@ -46,8 +49,13 @@ def usable_maps(forward: Forward) -> tuple[str, ...]:
 
 def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
     """Tell whether a map's batch is the pictures, and its places are theirs."""
-    if len(maps) != 1 + len(_CORNERS):
+    each = 1 + len(_CORNERS)
+    if len(maps) != 2 * each:
         return False
+    return _follows_the_corners(maps[:each]) and _follows_the_corners(maps[each:])
+
+
+def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
     change = np.square(maps[1:].astype(np.float64) - maps[:1]).sum(axis=3)
     for corner, where in zip(_CORNERS, change, strict=True):
         total = where.sum()
@@ -66,7 +74,7 @@ def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
 
 
 def _pictures(spec: InputSpec) -> NDArray[np.float32]:
-    """Make the inputs: noise, then the same with other noise in each corner in turn."""
+    """Make the inputs: noise, the same with other noise in each corner in turn; so a scan."""
     rng = np.random.default_rng(0)
     # Coarse grain, which pooling does not average away.
     grain = max(1, spec.size // 24)
@@ -77,13 +85,17 @@ def _pictures(spec: InputSpec) -> NDArray[np.float32]:
         noise = np.repeat(np.repeat(noise, grain, axis=0), grain, axis=1)
         both.append(preprocess(noise[: spec.size, : spec.size].copy(), spec)[0])
     plain, other = both
-    changed = [plain]
-    for centre in _CORNERS:
-        rows, columns = (
-            slice(round((0.5 + at - 0.15) * spec.size), round((0.5 + at + 0.15) * spec.size))
-            for at in centre
-        )
-        picture = plain.copy()
-        picture[rows, columns] = other[rows, columns]
-        changed.append(picture)
-    return np.stack(changed)
+    lesion = LesionSpec(centre=(0.75, 0.78), width_mm=11.0, height_mm=9.0, echo_db=-28.0)
+    scan = make_phantom(PhantomSpec(width=256, height=256, lesion=lesion), seed=1).scan
+    found = []
+    for picture in (plain, preprocess(scan.pixels, spec)[0]):
+        found.append(picture)
+        for centre in _CORNERS:
+            rows, columns = (
+                slice(round((0.5 + at - 0.15) * spec.size), round((0.5 + at + 0.15) * spec.size))
+                for at in centre
+            )
+            changed = picture.copy()
+            changed[rows, columns] = other[rows, columns]
+            found.append(changed)
+    return np.stack(found)
