@@ -26,6 +26,7 @@ from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
 from core.explain._occlusion import How, Occlusion, hide, occlude
 from core.explain._partition import partition_shap
+from core.explain._warm_up import warm_up
 from core.explain._watch import Finished, Step, Watch, in_steps
 
 #: The family of class activation maps by name.
@@ -70,4 +71,5 @@ __all__ = [
     "phantoms",
     "read_features",
     "stability",
+    "warm_up",
 ]
