@@ -5,8 +5,9 @@
 Per model the compiled forward pass and every member of the family take turns on the same inputs,
 so that whatever else the machine does hits all of them alike. The forward pass is the predictor's
 own without heat: the same network with the same weights in memory. A second copy of the model,
-called as Keras calls it, is another graph with weights of its own; what it takes stands beside as
-``keras forward``, measured afterwards.
+called as Keras calls it, has the same operations and weights of its own; what it takes stands
+beside as ``keras forward``, measured afterwards. Compare times of one run only: another run is
+another load of the machine.
 
 A member's time is that of one whole question: the run of the model that gives prediction and
 feature map, the map, and bringing it to a scan of 500 x 600 pixels. Figures are medians, and
