@@ -98,6 +98,14 @@ def make_parser() -> argparse.ArgumentParser:
     learning.add_evaluate_arguments(evaluate)
     evaluate.set_defaults(run=learning.run_evaluate)
 
+    explanations = _command(
+        commands,
+        "evaluate-explanations",
+        _("measure on a dataset folder how faithful each method of explanation is"),
+    )
+    learning.add_explanations_arguments(explanations)
+    explanations.set_defaults(run=learning.run_explanations)
+
     import_model = _command(
         commands, "import-model", _("check a Keras file of your own and make a bundle of it")
     )

@@ -14,7 +14,7 @@ from core.explain._compare import (
     heat_inside,
     stability,
 )
-from core.explain._curves import Curves, curves
+from core.explain._curves import Curves, curves, curves_of
 from core.explain._eigen_cam import eigen_cam
 from core.explain._evidence import Evidence, evidence
 from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
@@ -26,6 +26,8 @@ from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
 from core.explain._occlusion import How, Occlusion, hide, occlude
 from core.explain._partition import partition_shap
+from core.explain._randomised import Depth, Likeness, Method, Randomised, randomised
+from core.explain._warm_up import warm_up
 from core.explain._watch import Finished, Step, Watch, in_steps
 
 #: The family of class activation maps by name.
@@ -41,12 +43,16 @@ __all__ = [
     "Cam",
     "CamRead",
     "Curves",
+    "Depth",
     "Evidence",
     "Explanation",
     "Finished",
     "How",
     "Inside",
+    "Likeness",
+    "Method",
     "Occlusion",
+    "Randomised",
     "Stability",
     "Step",
     "Unit",
@@ -54,6 +60,7 @@ __all__ = [
     "agreement",
     "background_of",
     "curves",
+    "curves_of",
     "eigen_cam",
     "evidence",
     "expected_gradients",
@@ -68,6 +75,8 @@ __all__ = [
     "occlude",
     "partition_shap",
     "phantoms",
+    "randomised",
     "read_features",
     "stability",
+    "warm_up",
 ]

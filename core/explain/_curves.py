@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -119,37 +120,69 @@ def curves(
     NotFinite, JobCancelled
         As for :func:`expected_gradients`.
     """
+    return curves_of(
+        model, scan, [explanation], steps=steps, orders=orders, seed=seed, watch=watch
+    )[0]
+
+
+def curves_of(
+    model: Model,
+    scan: Scan,
+    explanations: Sequence[Explanation],
+    *,
+    steps: int = STEPS,
+    orders: int = ORDERS,
+    seed: int = 0,
+    watch: Watch = unwatched,
+) -> tuple[Curves, ...]:
+    """Draw the curves of several maps of one scan and target: as :func:`curves` draws each.
+
+    They are held against the same random orders, which are asked for once: the cost is
+    ``2 + (steps - 1) * (2 * len(explanations) + orders)`` forward passes.
+
+    Raises
+    ------
+    InvalidQuestion
+        A map is of another scan or model, or the maps are not all of one target.
+    NotFinite, JobCancelled
+        As for :func:`expected_gradients`.
+    """
     asked = ask(model, scan)
-    check_same(asked, explanation)
+    for each in explanations:
+        check_same(asked, each)
+    if len({each.target for each in explanations}) != 1:
+        raise InvalidQuestion(_("Only maps of the same scan, model and class are compared."))
     grid = Grid.over(asked.geometry, ACROSS)
     rng = np.random.default_rng(seed)
     # At random first, and then by heat in a stable order: cells that are equally hot have no order.
     shuffled = rng.permutation(grid.count)
-    heat = grid.means(explanation.values)
-    order = shuffled[np.argsort(-heat[shuffled], kind="stable")]
     at_random = [rng.permutation(grid.count) for _each in range(orders)]
     counts = np.round(np.linspace(0, grid.count, steps + 1)).astype(int)
     middle = counts[1:-1]
-    hidden = [
-        np.zeros(grid.count, bool),
-        np.ones(grid.count, bool),
-        *(_first(order, count) for count in middle),
-        *(~_first(order, count) for count in middle),
-        *(_first(each, count) for each in at_random for count in middle),
-    ]
-    values = _answers(asked, explanation.target, grid, np.stack(hidden), watch)
-    shown, nothing, inner = values[0], values[1], values[2:].reshape(2 + orders, -1)
+    hidden = [np.zeros(grid.count, bool), np.ones(grid.count, bool)]
+    hidden += [_first(each, count) for each in at_random for count in middle]
+    for each in explanations:
+        heat = grid.means(each.values)
+        order = shuffled[np.argsort(-heat[shuffled], kind="stable")]
+        hidden += [_first(order, count) for count in middle]
+        hidden += [~_first(order, count) for count in middle]
+    values = _answers(asked, explanations[0].target, grid, np.stack(hidden), watch)
+    shown, nothing, inner = values[0], values[1], values[2:].reshape(-1, len(middle))
 
     def whole(first: float, between: NDArray[np.float64], last: float) -> NDArray[np.float64]:
         return np.concatenate([[first], between, [last]])
 
-    return Curves(
-        method=explanation.method,
-        target=explanation.target,
-        shares=counts / grid.count,
-        deletion=whole(shown, inner[0], nothing),
-        insertion=whole(nothing, inner[1], shown),
-        random=np.stack([whole(shown, row, nothing) for row in inner[2:]]),
+    random = np.stack([whole(shown, row, nothing) for row in inner[:orders]])
+    return tuple(
+        Curves(
+            method=each.method,
+            target=each.target,
+            shares=counts / grid.count,
+            deletion=whole(shown, inner[orders + 2 * place], nothing),
+            insertion=whole(nothing, inner[orders + 2 * place + 1], shown),
+            random=random,
+        )
+        for place, each in enumerate(explanations)
     )
 
 

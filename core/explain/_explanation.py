@@ -15,8 +15,9 @@ from core.errors import EmptyMap, NotFinite
 from core.text import _
 
 #: ``relative``: its own maximum is 1; ``score``: of the class before softmax (logit units);
-#: ``probability``: calibrated.
-Unit = Literal["relative", "score", "probability"]
+#: ``probability``: calibrated; ``area``: of the lesion map, as a share of
+#: the network's input.
+Unit = Literal["relative", "score", "probability", "area"]
 
 #: Target of a map that is about the lesion map rather than a class.
 THE_LESION = "lesion"

@@ -42,11 +42,9 @@ def lesion_drivers(
     Returns
     -------
     Explanation
-        Signed, its largest magnitude 1: where above 0 the picture makes the lesion larger. Its
-        ``parameters`` keep the contributions' own size: ``area`` and ``base_area`` (of the scan
-        and, on average, the background), ``area_gap`` (what the contributions miss) and
-        ``scale``, by which the values are multiplied to give contributions, all in pixels of the
-        network's input.
+        Signed, its unit ``area``: what each pixel adds to the lesion's area, as a share of the
+        network's input. ``base_value`` and ``output`` are the areas of the background, on
+        average, and of the scan; values and base add up to the output but for the ``gap``.
 
     Raises
     ------
@@ -61,9 +59,10 @@ def lesion_drivers(
     maps = asked.probe.lesion(np.concatenate([asked.pixels[None], backgrounds]))
     if maps is None:
         raise InvalidQuestion(_("This model has no lesion map, so nothing drives its area."))
-    areas = maps.sum(axis=(1, 2), dtype=np.float64)
-    # Pixels of the map, which may be coarser than the input, as pixels of the input.
-    share = asked.spec.size**2 / (maps.shape[1] * maps.shape[2])
+    # Of a map that may be coarser than the input, as a share of all of it: the padding too, where
+    # a network may see a lesion as well.
+    share = 1 / (maps.shape[1] * maps.shape[2])
+    areas = maps.sum(axis=(1, 2), dtype=np.float64) * share
 
     def gradients(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         return asked.probe.lesion_area_gradients(inputs)[1]
@@ -77,13 +76,10 @@ def lesion_drivers(
         batch_size=batch_size,
         watch=watch,
     )
-    area, base = float(areas[0]) * share, float(areas[1:].mean()) * share
-    shared = asked.geometry.shared_out(found * share)
-    peak = float(np.abs(shared).max())
     return Explanation(
         method="lesion-drivers",
         target=THE_LESION,
-        values=shared / np.float32(peak) if peak > 0 else shared,
+        values=asked.geometry.shared_out(found * share),
         signed=True,
         layer=None,
         parameters={
@@ -91,14 +87,10 @@ def lesion_drivers(
             "seed": seed,
             "batch_size": batch_size,
             **chosen.parameters,
-            "area": area,
-            "base_area": base,
-            "area_gap": abs(base + float(found.sum()) * share - area),
-            "scale": peak,
         },
-        unit="relative",
-        base_value=None,
-        output=None,
+        unit="area",
+        base_value=float(areas[1:].mean()),
+        output=float(areas[0]),
         bundle_digest=asked.bundle.digest,
         image_digest=asked.image_digest,
     )

@@ -29,6 +29,7 @@ from core.model._network import (
     parts_of,
     read_architecture,
 )
+from core.model._own_copy import OwnCopy
 from core.model._prediction import Prediction
 from core.model._predictor import Predictor, Reader, kept
 from core.model._preprocess import (
@@ -126,6 +127,7 @@ __all__ = [
     "NetworkOutput",
     "OperatingPoint",
     "Outputs",
+    "OwnCopy",
     "Prediction",
     "Predictive",
     "Predictor",

@@ -1,5 +1,7 @@
 """Evaluations that lie beside a bundle's own files: ``evaluation/<name>/report.json`` and others.
 
+Those of its explanations lie in ``explanations/<name>/``, so that neither replaces the other.
+
 They are no part of the bundle's digest, and reading with the bundle never needs them. What counts
 is only what was measured with this very bundle: a report that names another digest is left out.
 """
@@ -14,13 +16,14 @@ import tempfile
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import ModelError
 from core.model._bundle import Bundle
 from core.text import _
 
-_FOLDER = "evaluation"
+#: What was evaluated, and the folder it lies in: the answers, or their explanations.
+Evaluated = Literal["evaluation", "explanations"]
 _REPORT = "report.json"
 #: Bytes of a report at the most; those of a few thousand scans have a tenth of it.
 _LARGEST = 16 * 2**20
@@ -36,13 +39,13 @@ def evaluation_name(data: str, split: str) -> str:
     return words.strip("-")[:_LONGEST_NAME].strip("-") or "data"
 
 
-def evaluations(bundle: Bundle) -> dict[str, dict[str, Any]]:
+def evaluations(bundle: Bundle, of: Evaluated = "evaluation") -> dict[str, dict[str, Any]]:
     """Return the evaluations of a bundle: name to parsed report, by name.
 
     Those that are damaged, or were made with another bundle, are left out.
     """
     try:
-        folders = sorted((bundle.folder / _FOLDER).iterdir())
+        folders = sorted((bundle.folder / of).iterdir())
     except OSError:
         return {}
     found = {folder.name: _read(folder / _REPORT, bundle) for folder in folders}
@@ -74,7 +77,9 @@ def _refuse(_name: str) -> float:
     raise ValueError("a report holds finite numbers only")
 
 
-def attach_evaluation(bundle: Bundle, name: str, files: Mapping[str, bytes]) -> None:
+def attach_evaluation(
+    bundle: Bundle, name: str, files: Mapping[str, bytes], of: Evaluated = "evaluation"
+) -> None:
     """Put an evaluation beside a bundle's files, whole or not at all.
 
     Parameters
@@ -89,7 +94,7 @@ def attach_evaluation(bundle: Bundle, name: str, files: Mapping[str, bytes]) -> 
     ModelError
         It cannot be written; what was there before stays.
     """
-    folder = bundle.folder / _FOLDER
+    folder = bundle.folder / of
     work: Path | None = None
     try:
         folder.mkdir(exist_ok=True)

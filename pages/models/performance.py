@@ -8,6 +8,7 @@ from core.model import list_bundles, resolve
 from core.text import _
 from core.trust import Permission
 from core.ui import service, session
+from core.ui.explained_panel import show_explained
 from core.ui.model_card import show_card
 from core.ui.performance_panels import show_evaluation
 from core.ui.performance_words import evaluation_name
@@ -71,4 +72,5 @@ else:
         _("This model came without any figures and without validation scores."),
         icon=":material/info:",
     )
+show_explained(bundle)
 site_panel(bundle, person)

@@ -7,6 +7,10 @@ alike: 64 bare compiled gradients in batches, expected gradients with as many sa
 shap's own partition explainer with 300 evaluations, 120 bare forward passes in batches, and the
 evidence panel of a Grad-CAM and of expected gradients. Figures are medians, and medians of the
 ratio per turn.
+
+**The whole evidence panel for one map costs at most 120 forward passes in batches**: both panels
+are held to it, by time against 120 bare passes of the same compiled network in batches of 16, and
+by what is asked of the network, which the script counts (a gradient as three passes).
 """
 
 from __future__ import annotations
@@ -37,17 +41,51 @@ from core.explain import (
     partition_shap,
 )
 from core.explain._asked import ask, parts
-from core.model import Predictor
+from core.model import Predictor, Probe
 from core.scan import LesionSpec, PhantomSpec, make_phantom
 
 SAMPLES, EVALUATIONS, PASSES, BATCH = 64, 300, 120, 16
 #: As expected gradients take them.
 GRADIENTS_AT_ONCE = 8
 ALLOWED_GRADIENTS, ALLOWED_EVIDENCE = 1.3, 1.0
+#: Forward passes that a gradient counts as.
+GRADIENT = 3
+PANELS = ("evidence of a CAM", "evidence of SHAP")
 TARGET = "malignant"
 
 
-def jobs(predictor: Predictor) -> dict[str, Callable[[], Any]]:
+class Counting:
+    """A probe that counts the inputs of each question."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self.passes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._probe, name)
+        if not callable(found) or name == "layers":
+            return found
+        weight = GRADIENT if name in ("features", "input_gradients", "lesion_area_gradients") else 1
+
+        def asked(inputs: np.ndarray, *rest: Any, **options: Any) -> Any:
+            self.passes += weight * len(inputs)
+            return found(inputs, *rest, **options)
+
+        return asked
+
+
+class Counted:
+    """A predictor whose questions are counted."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.bundle = predictor.bundle
+        self._probe = Counting(predictor.probe())
+
+    def probe(self) -> Counting:
+        return self._probe
+
+
+def jobs(predictor: Predictor | Counted) -> dict[str, Callable[[], Any]]:
     """Return what takes turns, by name."""
     spec = PhantomSpec(lesion=LesionSpec(shape="irregular", echo_db=-20.0))
     phantom = make_phantom(spec, 3)
@@ -121,6 +159,13 @@ def main() -> int:
             "breast-ultrasound", settings=bundle_factory.settings_for(Path(folder))
         )
         work = jobs(predictor)
+        counted = Counted(predictor)
+        passes = {}
+        for name, run in jobs(counted).items():
+            if name in PANELS:
+                before = counted.probe().passes
+                run()
+                passes[name] = counted.probe().passes - before
         seconds: dict[str, list[float]] = {name: [] for name in work}
         # The first turn compiles and is left out.
         for turn in range(chosen.turns + 1):
@@ -140,16 +185,20 @@ def main() -> int:
         "partition_to_shaps": ratio("partition", "shap's partition"),
         "cam_evidence_ratio": ratio("evidence of a CAM", "120 bare passes"),
         "shap_evidence_ratio": ratio("evidence of SHAP", "120 bare passes"),
+        "panel_passes": passes,
+        "panel_allowed": PASSES,
         "version": predictor.card.version,
         "turns": chosen.turns,
     }
     print(json.dumps(figures, indent=2))
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    missed = figures["gradients_ratio"] > ALLOWED_GRADIENTS or any(
-        figures[name] > ALLOWED_EVIDENCE for name in ("cam_evidence_ratio", "shap_evidence_ratio")
-    )
-    return int(missed)
+    within = all(
+        figures[name] <= ALLOWED_EVIDENCE for name in ("cam_evidence_ratio", "shap_evidence_ratio")
+    ) and all(count <= PASSES for count in passes.values())
+    words = "costs at most" if within else "costs MORE THAN"
+    print(f"The whole evidence panel for one map {words} {PASSES} forward passes in batches.")
+    return int(not within or figures["gradients_ratio"] > ALLOWED_GRADIENTS)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ def test_every_method_keeps_the_contract(
         assert found.output is not None
         total = found.values.sum(dtype=np.float64)
         assert found.gap == pytest.approx(abs(found.base_value + total - found.output))
+    if method in ABOUT_THE_LESION:
+        assert found.unit == "area"
+        assert 0 < found.output < 1
+        assert 0 < found.base_value < 1
     # What made it can be written down, and makes it again.
     assert json.loads(json.dumps(dict(found.parameters))) == dict(found.parameters)
     with pytest.raises(TypeError):

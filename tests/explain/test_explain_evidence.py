@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import bundle_factory
+import cv2
 import explain_fakes
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from core.explain import (
     Explanation,
     agreement,
     curves,
+    curves_of,
     evidence,
     expected_gradients,
     heat_inside,
@@ -194,6 +196,38 @@ def test_an_even_map_agrees_with_nothing():
     assert not found.agree
 
 
+def soft_noise(seed, across=6.0):
+    noise = np.random.default_rng(seed).normal(size=SHAPE)
+    soft = cv2.GaussianBlur(noise, (0, 0), across)
+    return soft / soft.std()
+
+
+def test_smooth_maps_that_have_nothing_to_do_with_each_other_rarely_agree():
+    """Above .3 of both, the limit there was before, many of them would: they are smooth."""
+    pairs = [
+        agreement(a_map(soft_noise(2 * seed)), a_map(soft_noise(2 * seed + 1)))
+        for seed in range(60)
+    ]
+    assert np.mean([each.agree for each in pairs]) <= 0.05
+    assert np.mean([each.correlation >= 0.3 for each in pairs]) > 0.05
+
+
+def test_smooth_maps_that_share_half_of_what_they_show_agree():
+    for seed in range(5):
+        shared, own, other = (soft_noise(100 + 3 * seed + n) for n in range(3))
+        assert agreement(a_map(shared + own / 2), a_map(shared + other / 2)).agree
+
+
+def test_what_chance_gives_is_named_and_needs_enough_cells_to_tell():
+    found = agreement(a_map(at_the_place()), a_map(at_the_place()))
+    assert found.agree
+    assert 0 < found.chance_correlation < found.correlation
+    assert 0 <= found.chance_overlap < found.overlap
+    thin = bundle_factory.scan(9, 700)
+    values = np.random.default_rng(1).random((9, 700))
+    assert not agreement(a_map(values, scan=thin), a_map(values, scan=thin)).agree
+
+
 def test_maps_of_another_scan_class_or_model_are_not_compared():
     one = a_map(at_the_place())
     for other in (
@@ -290,6 +324,20 @@ def test_evidence_without_outline_or_second_map_leaves_those_out():
     model, scan = looks_at_one_place(), picture()
     found = evidence(model, scan, a_map(at_the_place()))
     assert (found.inside, found.agreement, found.stability) == (None, None, None)
+
+
+def test_curves_of_several_maps_are_those_of_each_alone_and_cost_less():
+    model, scan = looks_at_one_place(), picture()
+    maps = [a_map(at_the_place()), a_map(at_the_place(0.0, 1.0)), a_map(np.ones(SHAPE))]
+    alone = [curves(model, scan, each, steps=6) for each in maps]
+    before = model.answers.inputs
+    together = curves_of(model, scan, maps, steps=6)
+    assert model.answers.inputs - before == 2 + 5 * (2 * 3 + 3)
+    for one, other in zip(together, alone, strict=True):
+        for name in ("deletion", "insertion", "random", "shares"):
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-7)
+    with pytest.raises(InvalidQuestion):
+        curves_of(model, scan, [maps[0], a_map(at_the_place(), target="benign")])
 
 
 def test_evidence_can_be_stopped():

@@ -65,14 +65,12 @@ def test_hidden_regions_add_up_and_the_score_is_that_of_a_read(predictor, phanto
 
 
 def test_the_lesions_area_is_put_down_to_pixels_and_adds_up(predictor):
-    few, many = (
-        lesion_drivers(predictor, STRANGE, samples=samples).parameters for samples in (64, 1024)
-    )
+    few, many = (lesion_drivers(predictor, STRANGE, samples=samples) for samples in (64, 1024))
     read = predictor.read(STRANGE)
-    assert many["area"] == pytest.approx(float(read.network_lesion.sum()), rel=1e-4)
+    assert many.output == pytest.approx(float(read.network_lesion.mean()), rel=1e-4)
     # Against what there is to add up, and the nearer the more samples there are.
-    assert many["area_gap"] < 0.02 * abs(many["area"] - many["base_area"])
-    assert many["area_gap"] < few["area_gap"] / 4
+    assert many.gap < 0.02 * abs(many.output - many.base_value)
+    assert many.gap < few.gap / 4
 
 
 def test_before_a_region_is_hidden_the_model_says_what_the_page_shows(predictor, phantom):

@@ -239,3 +239,44 @@ def test_without_the_database_the_page_says_what_it_cannot_tell(
     assert "Site prevalence cannot be looked up now" in said
     assert "Random weights for tests" in said
     assert not app.number_input
+
+
+def test_how_faithful_each_method_measured_is_shown_or_how_to_measure_it(
+    app: AppTest, own_models: Path
+) -> None:
+    visit(app, "clinician")
+    assert any("evaluate-explanations" in block.value for block in app.code)
+    figure = {"value": 0.62, "low": 0.55, "high": 0.69, "n": 60}
+    method = {"class_specific": True, "n": 60, "cases": 40}
+    content = {
+        "model": {"bundle_digest": digest()},
+        "data": {"name": "ward-7"},
+        "labels": ["normal", "benign", "malignant"],
+        "positive": "malignant",
+        "n": 60,
+        "cases": 40,
+        "lesions": 45,
+        "lesion_area": 0.08,
+        "methods": [
+            method | {"method": "grad-cam", "pointing": figure, "faithfulness": figure},
+            method | {"method": "<b>own</b>", "class_specific": False, "gap_median": figure},
+        ],
+        "agreement": [{"one": "grad-cam", "other": "partition-shap", "n": 60, "agree": figure}],
+    }
+    place = own_models / "explanations" / "ward"
+    place.mkdir(parents=True)
+    (place / "report.json").write_text(json.dumps(content))
+    app.run()
+    assert not app.exception
+    tables = [frame.value for frame in app.dataframe if "Method" in frame.value]
+    (table,) = tables
+    assert table["Method"].tolist() == ["Grad-CAM", "<b>own</b> (same for every class)"]
+    assert table["Peak in the lesion"].tolist() == ["62% (55%–69%)", "–"]
+    assert table["Faithfulness"][0] == "0.62 (0.55 … 0.69)"
+    assert "8.0%" in words(app)
+    # Neither is a report on its answers, nor does it count as one that is damaged.
+    assert "damaged" not in words(app)
+    (place / "report.json").write_text(json.dumps(content | {"agreement": "odd"}))
+    app.run()
+    assert not app.exception
+    assert "Measure again to replace it" in words(app)

@@ -80,7 +80,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """
     settings = load_settings()
     # What is wrong with the command is said before anything that takes time.
-    rows = _rows(args, resolve(args.model, args.version, settings=settings).card)
+    rows = rows_of(args, resolve(args.model, args.version, settings=settings).card)
     if args.out:
         check_writable(args.out)
     predictor = Predictor.load(args.model, args.version, settings=settings)
@@ -88,12 +88,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
         check_writable(predictor.bundle.folder)
     card = predictor.card
     # A file that is not there any more is found now, and not when all is read.
-    origin = _origin(predictor.bundle, rows, args.split)
+    made_of = origin(predictor.bundle, rows, args.split)
     title = _("Evaluating")
     scored = score(rows, predictor, card.labels, card.positive, Steps(title, len(rows)))
     _check_read(scored)
     report = full_report(scored, card.operating_points, card.approved_operating_point)
-    report |= origin
+    report |= made_of
     if args.robustness:
         report["robustness"] = _robustness(rows, predictor)
     text = json.dumps(report, indent=1, allow_nan=False)
@@ -118,14 +118,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(args: argparse.Namespace, card: Card) -> list[Row]:
+def rows_of(args: argparse.Namespace, card: Card) -> list[Row]:
+    """Return the rows that a command asks for, with labels of the model."""
     labels = known_labels(card.labels, card.positive)
     found = read_datasets(args.data, labels, args.label_names)
     chosen = rows_of_split(found, args.split)
     return [as_known(row, card.labels, card.positive) for row in chosen]
 
 
-def _origin(bundle: Bundle, rows: Sequence[Row], split: str | None) -> dict[str, Any]:
+def origin(bundle: Bundle, rows: Sequence[Row], split: str | None) -> dict[str, Any]:
     """Return what was evaluated on what, and when."""
     sources = list(dict.fromkeys(row.source for row in rows))
     return {

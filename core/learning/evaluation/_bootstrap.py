@@ -12,19 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.evaluation._measures import Flags, Values, bin_of
-from core.learning.evaluation._scored import Scored
 from core.model import wilson_interval
 
 #: Gives figures by name, (B,) each, for weights (B, N).
 Measure: TypeAlias = Callable[[Values], Mapping[str, Values]]
 #: By name: the kinds of scans, (N,) each, that a figure is made of.
 Support: TypeAlias = Mapping[str, tuple[Flags, ...]]
+
+
+class Grouped(Protocol):
+    """Scans that are told apart by group."""
+
+    @property
+    def group(self) -> NDArray[np.str_]:
+        """(N,) what is resampled together: a patient, or a set of near-duplicates."""
+        ...
+
 
 RESAMPLES = 2000
 #: Numbers in one block of weights, so that memory stays bounded however many scans there are.
@@ -54,7 +63,7 @@ class Resampled:
     member: NDArray[np.int64]
 
 
-def resample(scored: Scored, measure: Measure, seed: int = 0) -> Resampled:
+def resample(scored: Grouped, measure: Measure, seed: int = 0) -> Resampled:
     """Work figures out for the data and for its resamples; groups stay whole.
 
     Pictures of one patient are no independent evidence.

@@ -55,6 +55,23 @@ def median(weights: Values, values: Values) -> Values:
     return np.where(total > 0, middle, np.nan)
 
 
+def quantile(weights: Values, values: Values, share: float) -> Values:
+    """Return (B,) the smallest of ``values``, (N,), that ``share`` of them do not exceed.
+
+    Of those that are finite; NaN without any.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(len(weights), np.nan)
+    order = np.argsort(values[known], kind="stable")
+    ordered = values[known][order]
+    below = weights[:, known][:, order].cumsum(axis=1)
+    total = below[:, -1]
+    # A hair less, so that rounding does not go one too far.
+    place = (below < (share * total - 1e-9)[:, None]).sum(axis=1)
+    return np.where(total > 0, ordered[np.minimum(place, len(ordered) - 1)], np.nan)
+
+
 def brier(weights: Values, score: Values, positive: Flags) -> Values:
     """Return (B,) the mean squared error of the probability; 1 for each scan not read."""
     error = np.minimum((score - positive) ** 2, 1.0)

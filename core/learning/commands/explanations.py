@@ -1,0 +1,191 @@
+"""What ``python -m core evaluate-explanations`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import LearningError, ScanError
+from core.learning.commands.common import Steps, add_label_names, note, write
+from core.learning.commands.evaluate import origin, rows_of
+from core.learning.explained import (
+    METHODS,
+    SCHEMA,
+    SLOW,
+    Kept,
+    Plan,
+    explained_markdown,
+    explained_report,
+    headline_lines,
+    measure,
+    stratified,
+)
+from core.learning.rows import Row
+from core.learning.whole_file import check_writable, write_whole
+from core.model import Predictor, attach_evaluation, evaluation_name, resolve
+from core.settings import load_settings
+from core.text import _
+
+_REPORT, _TABLE, _KEPT = "explanations.json", "explanations.md", "measured.jsonl"
+#: Scans of the methods that take seconds for each.
+LIMIT = 60
+
+
+def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what ``evaluate-explanations`` takes."""
+    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
+    parser.add_argument("--version", help=_("version; the active one if left out"))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        nargs="+",
+        action="extend",
+        help=_("datasets: folders or .npz files"),
+    )
+    add_label_names(parser)
+    parser.add_argument("--split", help=_("only rows of this split"))
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        default=list(METHODS),
+        metavar="METHOD",
+        help=_("methods, of: {methods}; all if left out").format(methods=", ".join(METHODS)),
+    )
+    parser.add_argument(
+        "--limit",
+        type=_at_least_one,
+        default=LIMIT,
+        help=_("scans for {methods}, which take seconds each; drawn by source and label").format(
+            methods=", ".join(SLOW)
+        ),
+    )
+    parser.add_argument(
+        "--scans", type=_at_least_one, help=_("scans in all, drawn the same way; all if left out")
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help=_("folder for explanations.json and explanations.md; a stopped run goes on there"),
+    )
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help=_("put the figures beside the model, where the app shows them"),
+    )
+    parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(_("must be at least 1"))
+    return value
+
+
+def run_explanations(args: argparse.Namespace) -> int:
+    """Measure the explanations of a bundle on datasets.
+
+    Raises
+    ------
+    OverreadError
+        The bundle or the data cannot be used, or nothing can be written.
+    """
+    settings = load_settings()
+    # What is wrong with the command is said before anything that takes time.
+    rows = rows_of(args, resolve(args.model, args.version, settings=settings).card)
+    check_writable(args.out)
+    predictor = Predictor.load(args.model, args.version, settings=settings)
+    if args.attach:
+        check_writable(predictor.bundle.folder)
+    # One that cannot be explained at all says so now.
+    predictor.probe()
+    plan = Plan()
+    made_of = origin(predictor.bundle, rows, args.split)
+    methods = [name for name in METHODS if name in args.methods]
+    chosen = stratified(rows, args.scans, plan.seed)
+    slow = _slow(rows, chosen, args.limit, plan.seed)
+    if set(methods) <= set(SLOW):
+        chosen = [place for place in chosen if place in slow]
+    parameters: dict[str, Any] = plan.parameters | {
+        "methods": methods,
+        "limit": args.limit,
+        "scans": args.scans,
+    }
+    what = parameters | {"model": made_of["model"], "data": made_of["data"], "schema": SCHEMA}
+    kept = Kept(args.out / _KEPT, what)
+    _measure_all(predictor, rows, chosen, slow, methods, plan, kept)
+    found = {place: kept.found[place] for place in chosen}
+    if not any(each is not None for each in found.values()):
+        raise LearningError(_("None of the {n} scans could be read.").format(n=len(found)))
+    card = predictor.card
+    report = {"schema": SCHEMA, **made_of, "parameters": parameters}
+    report |= explained_report(rows, found, card.labels, card.positive, plan.seed)
+    text, table = json.dumps(report, indent=1, allow_nan=False), explained_markdown(report)
+    write_whole(args.out / _REPORT, text.encode(), replace=True)
+    write_whole(args.out / _TABLE, table.encode(), replace=True)
+    name = evaluation_name(report["data"]["name"], report["data"]["split"])
+    if args.attach:
+        files = {"report.json": text.encode(), _TABLE: table.encode()}
+        attach_evaluation(predictor.bundle, name, files, "explanations")
+    if args.json:
+        write(text)
+        return 0
+    for line in headline_lines(report):
+        write(line)
+    if report["unread"]:
+        write(_("Scans that could not be read and are left out: {n}.").format(n=report["unread"]))
+    if args.attach:
+        write(_("Attached to the model as “{name}”.").format(name=name))
+    write(_("Decision support, not a medical device."))
+    return 0
+
+
+def _slow(rows: Sequence[Row], chosen: Sequence[int], limit: int, seed: int) -> set[int]:
+    """Return the places of the scans that the methods which take long are measured on."""
+    among = [rows[place] for place in chosen]
+    return {chosen[at] for at in stratified(among, limit, seed + 1)}
+
+
+def _measure_all(
+    predictor: Predictor,
+    rows: Sequence[Row],
+    chosen: Sequence[int],
+    slow: set[int],
+    methods: Sequence[str],
+    plan: Plan,
+    kept: Kept,
+) -> None:
+    left = [place for place in chosen if place not in kept.found]
+    if len(left) < len(chosen):
+        note(
+            _("Measured before: {n} of {all} scans. Going on from there.").format(
+                n=len(chosen) - len(left), all=len(chosen)
+            )
+        )
+    # Those of which the most is asked first: what is left then goes faster, and not slower.
+    left.sort(key=lambda place: place not in slow)
+    progress = Steps(_("Explaining"), len(left))
+    done = 0
+    try:
+        for place in left:
+            wanted = [name for name in methods if name not in SLOW or place in slow]
+            try:
+                measured = measure(predictor, rows[place], wanted, plan)
+            except ScanError:
+                measured = None
+            kept.add(place, measured)
+            done += 1
+            progress(done)
+    except KeyboardInterrupt:
+        note(
+            _("Stopped after {n} of {all} scans. The same command goes on from there.").format(
+                n=len(chosen) - len(left) + done, all=len(chosen)
+            )
+        )
+        raise
