@@ -25,6 +25,7 @@ from core.explain._hires_cam import hires_cam
 from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
 from core.explain._occlusion import How, Occlusion, hide, occlude
+from core.explain._packed import pack, unpack
 from core.explain._partition import partition_shap
 from core.explain._watch import Finished, Step, Watch, in_steps
 
@@ -66,8 +67,10 @@ __all__ = [
     "layer_cam",
     "lesion_drivers",
     "occlude",
+    "pack",
     "partition_shap",
     "phantoms",
     "read_features",
     "stability",
+    "unpack",
 ]
