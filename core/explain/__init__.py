@@ -6,6 +6,7 @@ none stores anything on the shared model: they ask a :class:`core.model.Probe`.
 
 from core.explain._background import BACKGROUND, Background, background_of, phantoms
 from core.explain._cam import Cam, CamRead, read_features
+from core.explain._colours import colour_table, colours
 from core.explain._compare import (
     Agreement,
     Inside,
@@ -54,6 +55,8 @@ __all__ = [
     "Watch",
     "agreement",
     "background_of",
+    "colour_table",
+    "colours",
     "curves",
     "eigen_cam",
     "evidence",

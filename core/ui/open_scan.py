@@ -13,6 +13,7 @@ from core.lesion import HeatRegionResult, LesionControls, LesionResult
 from core.model import Prediction
 from core.review import ImageFacts, Receipt
 from core.scan import Loop, Outcome, QualityReport, Scan, Window, check_quality
+from core.ui.explain_kept import Question
 
 #: Frames without any work on them that an entry keeps, so that going back is quick.
 _KEPT_FRAMES = 24
@@ -74,6 +75,8 @@ class OpenScan:
         stood last on this image, which is recorded.
     site_prevalence
         The site's prevalence that stood beside the answer when it was drawn last.
+    asked
+        The explanations that were asked for, in that order, each once.
     suggested_on, reported_on
         What the suggestions and the report on screen were made from; None while none are shown.
     """
@@ -103,6 +106,7 @@ class OpenScan:
     explored: float | None = None
     last_explored: float | None = None
     site_prevalence: float | None = None
+    asked: list[Question] = field(default_factory=list)
     suggested_on: object = None
     reported_on: object = None
     _map: NDArray[np.float32] | None = None
