@@ -20,22 +20,35 @@ from core.explain._eigen_cam import eigen_cam
 from core.explain._evidence import Evidence, evidence
 from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
 from core.explain._explanation import THE_LESION, Explanation, Unit
+from core.explain._export import ReadBack, explanation_npz, read_explanation
+from core.explain._figures import evidence_figures
 from core.explain._grad_cam import grad_cam
 from core.explain._grad_cam_plus_plus import grad_cam_plus_plus
 from core.explain._hires_cam import hires_cam
 from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
+from core.explain._methods import CAMS, METHODS, asks_for, by_method
 from core.explain._occlusion import How, Occlusion, hide, occlude
 from core.explain._packed import pack, unpack
 from core.explain._partition import partition_shap
+from core.explain._picture import (
+    PER,
+    Drawing,
+    blend,
+    drawn_limit,
+    drawn_values,
+    explanation_png,
+    method_name,
+    unit_words,
+)
+from core.explain._table import Row, figures_csv, file_stem
 from core.explain._watch import Finished, Step, Watch, in_steps
-
-#: The family of class activation maps by name.
-CAMS = {cam.method: cam for cam in (grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, eigen_cam)}
 
 __all__ = [
     "BACKGROUND",
     "CAMS",
+    "METHODS",
+    "PER",
     "STEADY_SAMPLES",
     "THE_LESION",
     "Agreement",
@@ -43,24 +56,37 @@ __all__ = [
     "Cam",
     "CamRead",
     "Curves",
+    "Drawing",
     "Evidence",
     "Explanation",
     "Finished",
     "How",
     "Inside",
     "Occlusion",
+    "ReadBack",
+    "Row",
     "Stability",
     "Step",
     "Unit",
     "Watch",
     "agreement",
+    "asks_for",
     "background_of",
+    "blend",
+    "by_method",
     "colour_table",
     "colours",
     "curves",
+    "drawn_limit",
+    "drawn_values",
     "eigen_cam",
     "evidence",
+    "evidence_figures",
     "expected_gradients",
+    "explanation_npz",
+    "explanation_png",
+    "figures_csv",
+    "file_stem",
     "grad_cam",
     "grad_cam_plus_plus",
     "heat_inside",
@@ -69,11 +95,14 @@ __all__ = [
     "in_steps",
     "layer_cam",
     "lesion_drivers",
+    "method_name",
     "occlude",
     "pack",
     "partition_shap",
     "phantoms",
+    "read_explanation",
     "read_features",
     "stability",
+    "unit_words",
     "unpack",
 ]
