@@ -86,7 +86,7 @@ def _diverging() -> NDArray[np.uint8]:
     return np.concatenate([_line(away, *_AGAINST)[::-1], _line(away, *_FOR)])
 
 
-def _line(away: NDArray[np.float64], hue: float, chroma: float) -> NDArray[np.uint8]:
+def _line(away: NDArray[np.floating], hue: float, chroma: float) -> NDArray[np.uint8]:
     """Return the colours ``away`` from the middle, 0..1, towards one end."""
     share = np.minimum(away, 1.0)
     angle = np.radians(hue)

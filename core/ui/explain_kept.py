@@ -47,9 +47,7 @@ class Found:
     Attributes
     ----------
     explanation
-        The map; None where there is none to show.
-    problem
-        One line, where there is none.
+        The map; None where a region was hidden and the score stayed as it was.
     occlusion
         What the map was made from, where a region was hidden.
     curves, stability
@@ -57,7 +55,6 @@ class Found:
     """
 
     explanation: Explanation | None = None
-    problem: str | None = None
     occlusion: Occlusion | None = None
     curves: Curves | None = None
     stability: Stability | None = None
@@ -117,14 +114,6 @@ class Kept:
             found = self._found.get(question)
             if found is not None:
                 self._put(question, replace(found, curves=curves, stability=stability))
-
-    def forget_problem(self, question: Question) -> None:
-        """Let a question that had no answer be asked again."""
-        with self._lock:
-            found = self._found.get(question)
-            if found is not None and found.problem is not None:
-                self._held -= found.held_bytes
-                del self._found[question]
 
     def _put(self, question: Question, found: Found) -> None:
         before = self._found.pop(question, None)
