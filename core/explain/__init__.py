@@ -34,6 +34,7 @@ from core.explain._partition import partition_shap
 from core.explain._picture import (
     PER,
     Drawing,
+    asked_name,
     blend,
     drawn_limit,
     drawn_values,
@@ -70,6 +71,7 @@ __all__ = [
     "Unit",
     "Watch",
     "agreement",
+    "asked_name",
     "asks_for",
     "background_of",
     "blend",

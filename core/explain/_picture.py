@@ -156,6 +156,12 @@ def method_name(method: str) -> str:
     return names.get(method, method)
 
 
+def asked_name(method: str, target: str) -> str:
+    """Return a method and what it explains, in words."""
+    about = _("the lesion map") if target == THE_LESION else class_name(target)
+    return _("{method} for “{label}”").format(method=method_name(method), label=about)
+
+
 def unit_words(unit: Unit) -> str:
     """Return the unit of a colour bar; what is shared out over pixels is given for :data:`PER`."""
     if unit == "score":
@@ -225,8 +231,7 @@ def _bar(
 
 
 def _lines(scan: Scan, made: Explanation, model: str, chosen: Drawing) -> list[str]:
-    about = _("the lesion map") if made.target == THE_LESION else class_name(made.target)
-    what = _("{method} for “{label}”").format(method=method_name(made.method), label=about)
+    what = asked_name(made.method, made.target)
     if made.layer:
         what += " · " + _("layer {name}").format(name=made.layer)
     case = _("Case {case}").format(case=scan.case_number)

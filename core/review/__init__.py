@@ -13,7 +13,7 @@ from core.review._case import (
     revise_label,
     settled_label,
 )
-from core.review._check_maps import MAX_EXPLANATIONS
+from core.review._check_maps import MAX_EXPLANATIONS, can_be_kept
 from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
 from core.review._context import (
     BiRads,
@@ -131,6 +131,7 @@ __all__ = [
     "add_comment",
     "ai_result",
     "birads_name",
+    "can_be_kept",
     "check_pseudonym",
     "clock_name",
     "close_case",

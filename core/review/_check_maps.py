@@ -40,11 +40,12 @@ def explanations(form: Feedback) -> None:
             raise InvalidFeedback(
                 _("An explanation is not of this scan and this answer. Explain it again.")
             )
-        if not _can_be_stored(sent):
+        if not can_be_kept(sent):
             raise InvalidFeedback(_("An explanation cannot be kept as it is. Explain it again."))
 
 
-def _can_be_stored(sent: SentExplanation) -> bool:
+def can_be_kept(sent: SentExplanation) -> bool:
+    """Tell whether an explanation is small enough and its texts are ones a database keeps."""
     made = sent.explanation
     names = (made.method, made.target, made.layer or "")
     return (

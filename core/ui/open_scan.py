@@ -54,6 +54,8 @@ class OpenScan:
         Proof of the feedback that was saved last.
     sent
         What the form said when it was saved last.
+    sent_maps
+        How many explanations were kept with it.
     submission_key
         Names the next submission, so that sending it twice saves it once.
     shaped
@@ -96,6 +98,7 @@ class OpenScan:
     drafts: dict[str, Any] = field(default_factory=dict)
     receipt: Receipt | None = None
     sent: str | None = None
+    sent_maps: int = 0
     submission_key: str = field(default_factory=lambda: uuid4().hex)
     shaped: LesionResult | HeatRegionResult | None = None
     drawn: LesionControls | None = None

@@ -20,6 +20,7 @@ from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
 from core.ui.correction_tools import correction_tools
+from core.ui.explain_downloads import explain_downloads
 from core.ui.explain_panel import explain_panel
 from core.ui.explain_screen import is_the_reads_heat, maps_on_screen
 from core.ui.feedback_form import catch_up
@@ -74,6 +75,8 @@ def reading_room(entry: Entry, person: Person) -> None:
         # The overlay as a file holds the heat of the read; another map is not put into it.
         heat = layers.heat and is_the_reads_heat(item)
         show_results(item, item.prediction, result, replace(layers, heat=heat))
+    if item.prediction is not None:
+        explain_downloads(item, item.prediction, layers)
     item.drawn = item.controls
     catch_up(entry)
 
