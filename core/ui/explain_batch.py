@@ -126,7 +126,10 @@ def explain_list(
             model = models.get(turn.prediction.bundle_digest)
             if model is None:
                 raise ExplanationError(
-                    _("The version that made this answer is not in memory. Read the scan again.")
+                    _(
+                        "The version that made this answer is not in memory. Read the scan again "
+                        "to explain it."
+                    )
                 )
             outcome = _one(model, turn, about, measured=measured)
         except OverreadError as error:

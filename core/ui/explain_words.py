@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occlusion
+from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occlusion, method_name
 from core.text import _, ngettext
 from core.ui.wording import apart, class_name, percent
 
@@ -13,21 +13,6 @@ from core.ui.wording import apart, class_name, percent
 _PLACES = 16
 #: Share of a side that counts as its middle.
 _MIDDLE = (0.38, 0.62)
-
-
-def method_name(method: str) -> str:
-    """Return the name of a method."""
-    return {
-        "grad-cam": "Grad-CAM",
-        "grad-cam++": "Grad-CAM++",
-        "hires-cam": "HiResCAM",
-        "layer-cam": "LayerCAM",
-        "eigen-cam": "Eigen-CAM",
-        "expected-gradients": _("SHAP by pixels"),
-        "partition-shap": _("SHAP by regions"),
-        "occlusion": _("Hide a region"),
-        "lesion-drivers": _("What drives the lesion map"),
-    }[method]
 
 
 def what_it_asks(method: str) -> str:
