@@ -165,8 +165,15 @@ def _follow() -> None:
         _("Stop after this scan"),
         icon=":material/stop:",
         key="explain-list-stop",
-        on_click=run.job.cancel,
+        on_click=_stop,
     )
+
+
+def _stop() -> None:
+    # By the session and not by the job: what Streamlit keeps to call must not hold the work.
+    run: _Run | None = st.session_state.get(_KEY)
+    if run is not None:
+        run.job.cancel()
 
 
 def progress_words(status: JobStatus) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occlusion, method_name
+from core import explain
+from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occlusion
 from core.text import _, ngettext
 from core.ui.wording import apart, class_name, percent
 
@@ -13,6 +14,11 @@ from core.ui.wording import apart, class_name, percent
 _PLACES = 16
 #: Share of a side that counts as its middle.
 _MIDDLE = (0.38, 0.62)
+
+
+def method_name(method: str) -> str:
+    """Return the name of a method, as on a picture that leaves."""
+    return explain.method_name(method)
 
 
 def what_it_asks(method: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,10 +18,10 @@ from core.review import (
     open_explanation,
     stored_scan,
 )
-from core.review import SentExplanation as Sent
-from core.text import _, ngettext
+from core.text import _, language, ngettext
 from core.trust import Person
 from core.ui import media, service
+from core.ui.report_panel import in_language
 from core.ui.wording import percent
 
 
@@ -63,41 +64,39 @@ def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) ->
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
         return
-    png = _png(sent, ai, case)
-    address = media.publish(f"kept:{case.image.digest}:{kept.id}", lambda: png)
+    code = language()
+    picture = in_language(
+        code,
+        lambda: explanation_png(
+            stored_scan(case.image, case.png), sent.explanation, ai.task, ai.version
+        ),
+    )
+    address = media.publish(f"kept:{case.image.digest}:{kept.id}:{code}", picture)
     alt = _("Map by {method} over case {case}, with its colour bar").format(
         method=asked_name(kept.method, kept.target), case=case.case_number
     )
     # Markdown, because st.image would take the address for a file of the server.
     st.markdown(f"![{alt}]({address})")
     st.caption(_("Shown to fit; the file has the scan 1:1."))
-    stem = file_stem(case.case_number, kept.method, kept.target)
+    stem = f"{file_stem(case.case_number, kept.method, kept.target)}-{kept.id}"
+    values = partial(
+        explanation_npz, sent.explanation, case.case_number, ai.task, ai.version, sent.evidence
+    )
+    offers: list[tuple[str, str, str, Callable[[], bytes]]] = [
+        (_("Picture PNG"), f"{stem}.png", "image/png", picture),
+        (_("Values NPZ"), f"{stem}.npz", "application/octet-stream", values),
+    ]
     with st.container(horizontal=True, gap="small"):
-        for title, name, mime, data in (
-            (_("Picture PNG"), f"{stem}-{kept.id}.png", "image/png", png),
-            (
-                _("Values NPZ"),
-                f"{stem}-{kept.id}.npz",
-                "application/octet-stream",
-                explanation_npz(
-                    sent.explanation, case.case_number, ai.task, ai.version, sent.evidence
-                ),
-            ),
-        ):
+        for title, name, mime, make in offers:
             st.download_button(
                 title,
-                data,
+                make,
                 name,
                 mime,
                 on_click="ignore",
                 icon=":material/download:",
                 key=f"download-{name}",
             )
-
-
-def _png(sent: Sent, ai: AIResult, case: CaseView) -> bytes:
-    scan = stored_scan(case.image, case.png)
-    return explanation_png(scan, sent.explanation, ai.task, ai.version)
 
 
 def figures_words(kept: KeptExplanation) -> list[str]:

@@ -91,7 +91,7 @@ def test_what_was_on_screen_is_kept_with_the_feedback_and_seen_only_after_the_bl
     open_panel(read, "kept-explanations-1")
     assert "Grad-CAM" in words(read)
     (values,) = [name for name in offered if name.endswith(".npz")]
-    back = read_explanation(offered[values])
+    back = read_explanation(offered[values]())
     assert (back.explanation.target, back.case_number) == (target, case)
 
 
