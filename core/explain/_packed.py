@@ -39,16 +39,24 @@ def pack(values: NDArray[np.float32]) -> bytes:
         A mark, rows and columns kept (uint16), the largest magnitude (float64), then zlib over the
         low and then the high bytes of the half floats, which compresses better than in turn.
     """
-    longer = max(values.shape)
+    rows, columns = _kept_shape((values.shape[0], values.shape[1]))
     small = values
-    if longer > LONGEST:
-        rows, columns = (max(1, round(LONGEST * side / longer)) for side in values.shape)
+    if small.shape != (rows, columns):
         # Averages, so that the sum of values shared out by area stays what it was.
         small = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
     largest = float(np.abs(small).max())
     halves = np.ascontiguousarray(small / (largest or 1.0), "<f2")
     planes = halves.view(np.uint8).reshape(-1, 2).T
     return _HEAD.pack(_MARK, *small.shape, largest) + zlib.compress(planes.tobytes(), 6)
+
+
+def _kept_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows and columns that are kept of a map."""
+    longer = max(shape)
+    if longer <= LONGEST:
+        return shape
+    rows, columns = (max(1, round(LONGEST * side / longer)) for side in shape)
+    return rows, columns
 
 
 def unpack(data: bytes, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -82,14 +90,12 @@ def unpack(data: bytes, shape: tuple[int, int]) -> NDArray[np.float32]:
         raw = opened.decompress(data[_HEAD.size :], size + 1)
     except (struct.error, zlib.error):
         raise damaged from None
-    if len(raw) != size or not size:
+    if len(raw) != size or not opened.eof or (rows, columns) != _kept_shape(shape):
         raise damaged
     planes = np.frombuffer(raw, np.uint8).reshape(2, -1)
     halves = np.ascontiguousarray(planes.T).view("<f2").reshape(rows, columns)
     values = halves.astype(np.float32) * np.float32(largest)
     if values.shape != shape:
-        if max(shape) <= LONGEST:
-            raise damaged
         values = cv2.resize(values, shape[::-1], interpolation=cv2.INTER_LINEAR)
     if not np.isfinite(values).all():
         raise damaged
