@@ -172,7 +172,7 @@ def _in_words(
     inside = _inside(question, map_, item, result, against=against)
     seen = turned(map_) if against else map_
     words = [where_words(seen, inside, against=against), faithful_words(found.curves)]
-    apart = []
+    apart: list[str] = []
     for other, agreed in _others(item, question, map_):
         two_kinds = (question.method in CAMS) != (other in CAMS)
         if two_kinds or other == item.why.second:
