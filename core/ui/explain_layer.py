@@ -91,22 +91,36 @@ def heat_of(question: Question, explanation: Explanation, *, against: bool = Fal
     )
 
 
-def colour_bar(explanation: Explanation, *, against: bool = False) -> None:
-    """Show what the colours stand for, in the unit of the map."""
+def scale_of(explanation: Explanation, *, against: bool = False) -> tuple[float, bool]:
+    """Return the limit of a map's colours, and whether values lie beyond it."""
     shown = drawn(explanation, against=against)
+    return shown.limit, shown.beyond
+
+
+def colour_bar(
+    explanation: Explanation, scale: tuple[float, bool], *, against: bool = False
+) -> None:
+    """Show what the colours stand for, in the unit of the map.
+
+    Parameters
+    ----------
+    scale
+        Of :func:`scale_of`, which takes longer than a slider may.
+    """
+    limit, beyond = scale
     signed = explanation.signed
     table = colour_table(signed)
     if signed and against:
         table = table[:128]
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in table[:: max(1, len(table) // 24)])
-    target, most = explanation.target, ("≥ " if shown.beyond else "")
-    end = _number(explanation, shown.limit)
+    target, most = explanation.target, ("≥ " if beyond else "")
+    end = _number(explanation, limit)
     if not signed:
         labels = [_("0: nothing"), _("1: most of this map")]
         if explanation.unit != "relative":
             labels = ["0", most + end]
     else:
-        labels = [f"{'≤ ' if shown.beyond else ''}−{end} {speaks(target, against=True)}", "0"]
+        labels = [f"{'≤ ' if beyond else ''}−{end} {speaks(target, against=True)}", "0"]
         if not against:
             labels.append(f"{most}+{end} {speaks(target, against=False)}")
     unit = _unit(explanation)

@@ -27,7 +27,7 @@ from core.ui.explain_controls import choices, occluding
 from core.ui.explain_evidence import figures, hidden_table
 from core.ui.explain_jobs import Key, Kind, ask, asking, stop
 from core.ui.explain_kept import Found, Question, kept_explanations
-from core.ui.explain_layer import colour_bar
+from core.ui.explain_layer import colour_bar, scale_of
 from core.ui.explain_screen import question_of, what_is_asked
 from core.ui.explain_words import (
     agreement_words,
@@ -141,43 +141,70 @@ def _again(item: OpenScan, question: Question, kind: Kind) -> None:
 
 def _says(item: OpenScan, question: Question, found: Found, result: Result, *, heat: bool) -> None:
     """Say what the map on screen says, and how far it may be trusted."""
-    map_ = found.explanation
-    if found.occlusion is not None:
-        st.markdown(hidden_words(found.occlusion))
+    map_, hidden = found.explanation, found.occlusion
+    against = map_ is not None and map_.signed and item.why.against
+    if hidden is not None:
+        st.markdown(hidden_words(hidden))
     if map_ is None:
         st.caption(_("The score did not change at all: there is no map to draw."))
-        hidden_table(found.occlusion, question.parameters) if found.occlusion else None
-        return
-    against = item.why.against and map_.signed
-    inside = _inside(question, map_, item, result, against=against)
-    others = _others(item, question, map_)
-    if heat:
-        colour_bar(map_, against=against)
-    if heat and found.occlusion is None:
-        seen = turned(map_) if against else map_
-        words = [where_words(seen, inside, against=against), faithful_words(found.curves)]
-        st.markdown(" ".join([*words, _("A check to challenge, not proof.")]))
-        for other, agreed in others:
-            two_kinds = (question.method in CAMS) != (other in CAMS)
-            if not agreed.agree and (two_kinds or other == item.why.second):
-                st.warning(
-                    agreement_words(question.method, other, agreed), icon=":material/call_split:"
-                )
-    if heat:
+    elif heat:
+        scale = _figure(("scale", question, against), lambda: scale_of(map_, against=against))
+        colour_bar(map_, scale, against=against)
+        if hidden is None:
+            _in_words(item, question, found, map_, result, against=against)
         heat_controls()
+    if hidden is not None:
+        hidden_table(hidden, f"{question.image}:{question.bundle}:{question.parameters}")
+    elif map_ is not None:
+        _evidence(item, question, found, map_, result, against=against)
+
+
+def _in_words(
+    item: OpenScan,
+    question: Question,
+    found: Found,
+    map_: Explanation,
+    result: Result,
+    *,
+    against: bool,
+) -> None:
+    """Say where a map lies, whether it is faithful, and plainly where another says otherwise."""
+    inside = _inside(question, map_, item, result, against=against)
+    seen = turned(map_) if against else map_
+    words = [where_words(seen, inside, against=against), faithful_words(found.curves)]
+    apart: list[str] = []
+    for other, agreed in _others(item, question, map_):
+        two_kinds = (question.method in CAMS) != (other in CAMS)
+        if two_kinds or other == item.why.second:
+            said = agreement_words(question.method, other, agreed)
+            (words if agreed.agree else apart).append(said)
+    st.markdown(" ".join([*words, _("A check to challenge, not proof.")]))
+    for line in apart:
+        st.warning(line, icon=":material/call_split:")
+
+
+def _evidence(
+    item: OpenScan,
+    question: Question,
+    found: Found,
+    map_: Explanation,
+    result: Result,
+    *,
+    against: bool,
+) -> None:
+    """Show the figures, and measure those that take long for whoever looks."""
     more = st.expander(
         _("Evidence for or against this map"),
         icon=":material/rule:",
         key="evidence-open",
         on_change="rerun",
     )
-    # Measured only for whoever looks: it is some sixty to three hundred runs of the model.
+    # Some sixty to three hundred runs of the model: not for whoever does not look.
     if not more.open:
         return
     with more:
-        if found.occlusion is not None:
-            hidden_table(found.occlusion, question.parameters)
-            return
+        inside = _inside(question, map_, item, result, against=against)
+        others = _others(item, question, map_)
         figures(map_, inside, others, found.curves, found.stability, key=f"curves-{item.widget}")
         _measure(item, question, found)
 

@@ -146,11 +146,15 @@ def measure(model: Predictor, scan: Scan, question: Question, watch: Watch) -> N
 
     Raises
     ------
+    InvalidQuestion
+        There is no map to measure.
     ExplanationError, ModelError, JobCancelled
         As for :func:`explain`.
     """
     found = kept_explanations().get(question)
-    if found is None or found.explanation is None or found.curves is not None:
+    if found is None or found.explanation is None:
+        raise InvalidQuestion(_("The map is not kept any more: ask for it again."))
+    if found.curves is not None:
         return
     again, copies = _again(model, question)
     measured = evidence(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.explain import Evidence, Explanation, agreement, heat_inside
+from core.lesion import LesionResult
 from core.ui.explain_kept import Found, Question, kept_explanations
 from core.ui.open_scan import OpenScan
 from core.ui.shaping import outline_of
@@ -55,7 +56,9 @@ def _evidence(
     if found.curves is None:
         return None
     result = outline_of(item)
-    outline = None if result is None or not result.mask.any() else result.mask
+    # A heat region is made from heat: held against it, heat would always be right.
+    lesions = isinstance(result, LesionResult) and result.mask.any()
+    outline = result.mask if result is not None and lesions else None
     same = [one for one in others if one.target == map_.target and one.method != map_.method]
     return Evidence(
         curves=found.curves,

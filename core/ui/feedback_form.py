@@ -307,7 +307,7 @@ def entered(item: OpenScan) -> dict[str, Any]:
     return {name: item.drafts.get(name, start) for name, start in _START.items()}
 
 
-def _feedback(entry: Entry, item: OpenScan, maps: tuple[SentExplanation, ...]) -> Feedback:
+def _feedback(entry: Entry, item: OpenScan, maps: tuple[SentExplanation, ...] = ()) -> Feedback:
     values = entered(item)
     scan = item.scan
     ai = _ai(item, item.prediction) if item.prediction is not None else None

@@ -101,7 +101,7 @@ export class Pane {
     this.caption.style.display = both || !this.overlay || data.caption ? "" : "none";
     this.svg.setAttribute("aria-label", {
       untouched: second ? `${second.caption}. ${data.alt}` : data.altUntouched,
-      overlay: data.alt,
+      overlay: data.heat && data.heatCaption ? `${data.alt} ${data.heatCaption}.` : data.alt,
     }[this.kind] ?? beside.caption);
     this.box.setAttribute("aria-label", text.keys);
     if (this.main) {
