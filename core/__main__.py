@@ -120,6 +120,14 @@ def make_parser() -> argparse.ArgumentParser:
     add_score_arguments(score)
     score.set_defaults(run=run_score)
 
+    from core.explain.commands import add_explain_arguments, run_explain
+
+    explain = _command(
+        commands, "explain", _("explain the answers to image files: pictures, values, figures")
+    )
+    add_explain_arguments(explain)
+    explain.set_defaults(run=run_explain)
+
     migrate = _command(
         commands, "migrate", _("bring the database up to date, as the app does when it starts")
     )

@@ -32,7 +32,8 @@
     │   ├── InvalidQuestion        a class, a layer or a region that is not there
     │   ├── NoFeatureMap           the model has no feature map its classes depend on
     │   ├── EmptyMap               nothing in the scan speaks for the class by this method
-    │   └── NotFinite              the model's gradients or values are not numbers
+    │   ├── NotFinite              the model's gradients or values are not numbers
+    │   └── MapDamaged             a file or a kept map that cannot be read back
     ├── ReviewError                feedback or a review step that cannot be taken
     │   ├── InvalidFeedback        an entry is missing or contradicts another
     │   ├── CaseNotFound           no such case
@@ -174,6 +175,10 @@ class EmptyMap(ExplanationError):
 
 class NotFinite(ExplanationError):
     """The model's gradients or values are not numbers."""
+
+
+class MapDamaged(ExplanationError):
+    """A file of an explanation, or a map that was kept, that cannot be read back."""
 
 
 class ReviewError(OverreadError):

@@ -6,6 +6,7 @@ none stores anything on the shared model: they ask a :class:`core.model.Probe`.
 
 from core.explain._background import BACKGROUND, Background, background_of, phantoms
 from core.explain._cam import Cam, CamRead, read_features
+from core.explain._colours import colour_table, colours
 from core.explain._compare import (
     Agreement,
     Inside,
@@ -19,23 +20,37 @@ from core.explain._eigen_cam import eigen_cam
 from core.explain._evidence import Evidence, evidence
 from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
 from core.explain._explanation import THE_LESION, Explanation, Unit
+from core.explain._export import ReadBack, explanation_npz, read_explanation
+from core.explain._figures import evidence_figures
 from core.explain._grad_cam import grad_cam
 from core.explain._grad_cam_plus_plus import grad_cam_plus_plus
 from core.explain._hires_cam import hires_cam
 from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
+from core.explain._methods import CAMS, METHODS, asks_for, by_method
 from core.explain._occlusion import How, Occlusion, hide, occlude
+from core.explain._packed import pack, unpack
 from core.explain._partition import partition_shap
+from core.explain._picture import (
+    PER,
+    Drawing,
+    asked_name,
+    blend,
+    drawn_limit,
+    drawn_values,
+    explanation_png,
+    method_name,
+    unit_words,
+)
 from core.explain._randomised import Depth, Likeness, Method, Randomised, randomised
-from core.explain._warm_up import warm_up
+from core.explain._table import Row, figures_csv, file_stem
 from core.explain._watch import Finished, Step, Watch, in_steps
-
-#: The family of class activation maps by name.
-CAMS = {cam.method: cam for cam in (grad_cam, grad_cam_plus_plus, hires_cam, layer_cam, eigen_cam)}
 
 __all__ = [
     "BACKGROUND",
     "CAMS",
+    "METHODS",
+    "PER",
     "STEADY_SAMPLES",
     "THE_LESION",
     "Agreement",
@@ -44,6 +59,7 @@ __all__ = [
     "CamRead",
     "Curves",
     "Depth",
+    "Drawing",
     "Evidence",
     "Explanation",
     "Finished",
@@ -53,17 +69,32 @@ __all__ = [
     "Method",
     "Occlusion",
     "Randomised",
+    "ReadBack",
+    "Row",
     "Stability",
     "Step",
     "Unit",
     "Watch",
     "agreement",
+    "asked_name",
+    "asks_for",
     "background_of",
+    "blend",
+    "by_method",
+    "colour_table",
+    "colours",
     "curves",
     "curves_of",
+    "drawn_limit",
+    "drawn_values",
     "eigen_cam",
     "evidence",
+    "evidence_figures",
     "expected_gradients",
+    "explanation_npz",
+    "explanation_png",
+    "figures_csv",
+    "file_stem",
     "grad_cam",
     "grad_cam_plus_plus",
     "heat_inside",
@@ -72,11 +103,15 @@ __all__ = [
     "in_steps",
     "layer_cam",
     "lesion_drivers",
+    "method_name",
     "occlude",
+    "pack",
     "partition_shap",
     "phantoms",
     "randomised",
+    "read_explanation",
     "read_features",
     "stability",
-    "warm_up",
+    "unit_words",
+    "unpack",
 ]

@@ -13,6 +13,7 @@ from core.review._case import (
     revise_label,
     settled_label,
 )
+from core.review._check_maps import MAX_EXPLANATIONS, can_be_kept
 from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, Urgency, Verdict
 from core.review._context import (
     BiRads,
@@ -34,6 +35,7 @@ from core.review._earlier import (
     open_earlier,
     seen_before,
 )
+from core.review._explanations import open_explanation
 from core.review._forms import (
     DEFAULT_LABELS,
     AIResult,
@@ -42,6 +44,7 @@ from core.review._forms import (
     LabelDraft,
     Polygon,
     QueueFilter,
+    SentExplanation,
 )
 from core.review._names import (
     birads_name,
@@ -71,6 +74,7 @@ from core.review._views import (
     CaseFacts,
     CaseView,
     FeedbackEntry,
+    KeptExplanation,
     Label,
     LabelEntry,
     QueueItem,
@@ -82,6 +86,7 @@ from core.review._views import (
 
 __all__ = [
     "DEFAULT_LABELS",
+    "MAX_EXPLANATIONS",
     "AIResult",
     "BiRads",
     "CaseContext",
@@ -96,6 +101,7 @@ __all__ = [
     "Feedback",
     "FeedbackEntry",
     "ImageFacts",
+    "KeptExplanation",
     "Label",
     "LabelDraft",
     "LabelEntry",
@@ -114,6 +120,7 @@ __all__ = [
     "Relation",
     "Revealed",
     "SeenBefore",
+    "SentExplanation",
     "Stage",
     "Submission",
     "Suggestion",
@@ -124,6 +131,7 @@ __all__ = [
     "add_comment",
     "ai_result",
     "birads_name",
+    "can_be_kept",
     "check_pseudonym",
     "clock_name",
     "close_case",
@@ -136,6 +144,7 @@ __all__ = [
     "my_submissions",
     "open_case",
     "open_earlier",
+    "open_explanation",
     "origin_name",
     "place_name",
     "problem_name",

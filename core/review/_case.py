@@ -22,6 +22,7 @@ from sqlalchemy import Connection, select
 from core.errors import InvalidFeedback, StateConflict
 from core.review import _check, _rows, _rules
 from core.review._choices import CaseState, EventKind, Stage, Urgency
+from core.review._explanations import kept_with
 from core.review._forms import LabelDraft
 from core.review._projection import project
 from core.review._rows import AnyRow
@@ -312,7 +313,9 @@ def _everything(connection: Connection, person: Person, case: AnyRow) -> Reveale
         state=CaseState(case.state),
         version=case.version,
         own_read=_rules.need_own_read(connection, person, case.digest),
-        feedback=_rows.feedback_entries(connection, case.digest),
+        feedback=_rows.feedback_entries(
+            connection, case.digest, kept_with(connection, case.digest)
+        ),
         entries=_rows.label_entries(connection, schema.label_entries.c.image_digest == case.digest),
         events=_rows.case_events(connection, schema.case_events.c.image_digest == case.digest),
         settled=_settled(connection, case),

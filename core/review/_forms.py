@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from core.review import _check, _check_beside
+from core.review import _check, _check_beside, _check_maps
 from core.review._choices import CaseState, Origin, Problem, Urgency, Verdict
 from core.review._context import CaseContext
 from core.scan import Correction, Note, Region, Window
+
+if TYPE_CHECKING:
+    from core.explain import Explanation
 
 #: An outline on an image: (x, y) in pixels of the image, x to the right, y down, at least three.
 Polygon = tuple[tuple[float, float], ...]
@@ -151,6 +154,22 @@ class AIResult:
         return tuple(self.probabilities)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SentExplanation:
+    """An explanation that was on screen when feedback was sent.
+
+    Attributes
+    ----------
+    explanation
+        Of the form's own image, by the bundle of its answer.
+    evidence
+        JSON values of :func:`core.explain.evidence_figures`; None where none was asked for.
+    """
+
+    explanation: Explanation
+    evidence: Mapping[str, Any] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """One filled-in feedback form, bound to one image; checked when it is made.
@@ -185,6 +204,9 @@ class Feedback:
         What the doctor measured by hand, at most 20: each with ``kind`` (``distance`` or
         ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value``, ``unit`` (``mm``,
         ``mm2``, ``px``, ``px2``), ``axes`` of an ellipse, and ``no_mm``, why it is in pixels.
+    explanations
+        Those on screen, at most 8, of this image and by the bundle of ``ai``. They are no part of
+        what is said: a form that brings no explanation that is not kept already is the same form.
 
     Raises
     ------
@@ -212,10 +234,12 @@ class Feedback:
     quality: Mapping[str, Any] | None = None
     override_reason: str = field(default="", repr=False)
     measures: tuple[Mapping[str, Any], ...] = ()
+    explanations: tuple[SentExplanation, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", _check.polygons(self.regions))
         _check.feedback(self)
+        _check_maps.explanations(self)
         _check_beside.beside(self)
         object.__setattr__(self, "measures", _check_beside.measures(self.measures, self.image))
 

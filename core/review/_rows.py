@@ -16,7 +16,7 @@ from core.review._choices import CaseState, EventKind, Origin, Problem, Stage, U
 from core.review._context import CaseContext
 from core.review._convert import plain
 from core.review._forms import AIResult, Feedback, ImageFacts, LabelDraft, Polygon
-from core.review._views import CaseEvent, CaseFacts, FeedbackEntry, LabelEntry
+from core.review._views import CaseEvent, CaseFacts, FeedbackEntry, KeptExplanation, LabelEntry
 from core.scan import Correction, Note, Region, Window
 from core.store import insert_new, schema
 from core.text import _
@@ -295,8 +295,13 @@ def case_events(connection: Connection, *where: Any) -> tuple[CaseEvent, ...]:
     )
 
 
-def feedback_entries(connection: Connection, digest: str) -> tuple[FeedbackEntry, ...]:
-    """Return the feedback on an image, oldest first, each with the AI's answer of the time."""
+def feedback_entries(
+    connection: Connection, digest: str, kept: Mapping[int, tuple[KeptExplanation, ...]]
+) -> tuple[FeedbackEntry, ...]:
+    """Return the feedback on an image, oldest first, each with the AI's answer of the time.
+
+    ``kept`` are the explanations by the feedback they were sent with.
+    """
     reads = connection.execute(select(schema.reads).where(schema.reads.c.image_digest == digest))
     results = {row.id: _ai_result(row._asdict()) for row in reads}
     rows = connection.execute(_with_name(schema.feedback, schema.feedback.c.image_digest == digest))
@@ -320,6 +325,7 @@ def feedback_entries(connection: Connection, digest: str) -> tuple[FeedbackEntry
             quality=row.quality,
             override_reason=row.override_reason or "",
             measures=tuple(row.measures or ()),
+            explanations=kept.get(row.id, ()),
         )
         for row in rows
     )

@@ -11,6 +11,7 @@ from core.errors import InvalidFeedback, ScanError
 from core.review import _rows
 from core.review._choices import CaseState, EventKind, Urgency
 from core.review._convert import image_facts, stored_scan
+from core.review._explanations import add_explanations, lacks_some, put_maps
 from core.review._forms import Feedback
 from core.review._projection import project
 from core.review._views import Receipt, Submission
@@ -38,7 +39,8 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
         The form. The same form under the same key is saved once, however often and from however
         many threads it is sent. So is a form that says the same as this person's latest entry on
         this image, unless the case has been closed since: after a reload nobody has the key any
-        more. Saying something else and then the first thing again makes three entries.
+        more. An explanation that was not kept yet makes it another form. Saying something else and
+        then the first thing again makes three entries.
 
     Raises
     ------
@@ -56,10 +58,10 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
     mark = _mark(person, feedback)
     with store.reading() as connection:
         saved = _saved(connection, feedback.submission_key)
-    if saved is not None:
-        return _repeated(saved, mark)
-    # Before the transaction that points to it; on its own it is harmless.
-    blob = store.blobs.put(feedback.png)
+        if saved is not None:
+            return _repeated(connection, saved, mark, feedback)
+    # Before the transaction that points to them; on their own they are harmless.
+    blob, maps = store.blobs.put(feedback.png), put_maps(store, feedback)
     digest = feedback.image.digest
     with store.writing() as connection:
         now = datetime.now(UTC)
@@ -69,14 +71,20 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
         # Again, now that nobody else can be in the middle of the same.
         saved = _saved(connection, feedback.submission_key)
         if saved is not None:
-            return _repeated(saved, mark)
+            return _repeated(connection, saved, mark, feedback)
         latest = _latest(connection, person, digest)
-        if latest is not None and latest.fingerprint == mark and state is not CaseState.CLOSED:
-            return _repeated(latest, mark)
+        if (
+            latest is not None
+            and latest.fingerprint == mark
+            and state is not CaseState.CLOSED
+            and not lacks_some(connection, latest.id, feedback)
+        ):
+            return _receipt(latest)
         read_id = None if feedback.ai is None else _rows.add_read(connection, feedback.ai, now)
         feedback_id = _rows.add_feedback(
             connection, person, feedback, read_id=read_id, mark=mark, at=now
         )
+        add_explanations(connection, feedback_id, feedback, maps, now)
         if state is CaseState.CLOSED:
             _rows.add_event(connection, digest, EventKind.REOPENED, person, now)
         _rows.add_event(
@@ -174,6 +182,12 @@ def _latest(connection: Connection, person: Person, digest: str) -> _rows.AnyRow
     ).first()
 
 
-def _repeated(saved: _rows.AnyRow, mark: str) -> Receipt:
+def _repeated(connection: Connection, saved: _rows.AnyRow, mark: str, form: Feedback) -> Receipt:
     _rows.same_or_conflict(saved, mark)
+    if lacks_some(connection, saved.id, form):
+        raise _rows.changed()
+    return _receipt(saved)
+
+
+def _receipt(saved: _rows.AnyRow) -> Receipt:
     return Receipt(saved.case_number, saved.id, False, saved.submitted_at)

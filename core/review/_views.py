@@ -150,11 +150,42 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptExplanation:
+    """What made an explanation kept with feedback; the map is opened when it is looked at.
+
+    Attributes
+    ----------
+    id
+        For :func:`core.review.open_explanation`.
+    method, target, layer, parameters, signed, unit, base_value, output, bundle_digest, image_digest
+        As in :class:`core.explain.Explanation`.
+    gap
+        Of the map as it was on screen; None for a method without one.
+    evidence
+        As in :class:`core.review.SentExplanation`.
+    """
+
+    id: int
+    method: str
+    target: str
+    layer: str | None
+    parameters: Mapping[str, Any]
+    signed: bool
+    unit: str
+    base_value: float | None
+    output: float | None
+    gap: float | None
+    evidence: Mapping[str, Any] | None
+    bundle_digest: str
+    image_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackEntry:
     """Feedback as saved, with the AI's answer it is about.
 
     ``context``, ``quality`` and ``measures`` are as in :class:`core.review.Feedback`; None and
-    empty where none were sent.
+    empty where none were sent. ``explanations`` are those that were on screen.
     """
 
     id: int
@@ -175,6 +206,7 @@ class FeedbackEntry:
     quality: Mapping[str, Any] | None = None
     override_reason: str = field(default="", repr=False)
     measures: tuple[Mapping[str, Any], ...] = ()
+    explanations: tuple[KeptExplanation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,35 @@ feedback = Table(
     CheckConstraint("(read_id IS NULL) = (verdict IS NULL)", name="verdict"),
 )
 
+#: The maps that were on screen when feedback was sent: what made each, and where the map lies.
+explanations = Table(
+    "explanations",
+    metadata,
+    _id(),
+    Column(
+        "feedback_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("feedback.id"),
+        nullable=False,
+        index=True,
+    ),
+    _image(index=True),
+    Column("bundle_digest", String(64), nullable=False),
+    Column("method", String(64), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("layer", Text),
+    Column("parameters", JSON, nullable=False),
+    Column("signed", Boolean, nullable=False),
+    Column("unit", String(16), nullable=False),
+    Column("base_value", Double),
+    Column("output", Double),
+    # Of the map as it was: what is kept is rounded.
+    Column("gap", Double),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("blob", String(64), nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+)
+
 #: What a reviewer called a case, at which stage.
 label_entries = Table(
     "label_entries",
@@ -282,6 +311,7 @@ APPEND_ONLY = (
     "images",
     "reads",
     "feedback",
+    "explanations",
     "label_entries",
     "case_events",
     "overrides",

@@ -38,6 +38,7 @@ from core.review import (
 from core.text import _
 from core.trust import Person
 from core.ui import picture, service
+from core.ui.kept_explanations import kept_explanations_of
 from core.ui.lexicon import facts_text
 from core.ui.model_version import load_stored_version, stored_version
 from core.ui.revealed import show_revealed
@@ -190,7 +191,9 @@ def _after(case: CaseView, revealed: Revealed, person: Person) -> None:
             st.session_state[seen] = revealed.version
 
         st.button(_("I have looked at what is new"), on_click=looked, key="review-looked")
-    show_revealed(revealed, case.image.digest)
+    show_revealed(
+        revealed, case.image.digest, lambda entry: kept_explanations_of(entry, case, person)
+    )
     if revealed.settled is None:
         _decide(case, revealed, version, person)
     _comment(case, revealed, person)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from core.explain import colour_table
 from core.lesion import HeatRegionResult, LesionResult
 from core.model import Prediction
 from core.scan import QualityReport, Scan
@@ -140,15 +141,7 @@ def blend_heat(
 def colour_map(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return heat (H, W) 0..1 in the perceptually uniform map Inferno, (H, W, 3) RGB."""
     level = np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8)
-    coloured = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)
-    return np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def heat_png(heat: NDArray[np.float32]) -> bytes:
-    """Return heat as a transparent PNG: its colour by Inferno, its opacity by its strength."""
-    alpha = np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8)
-    rgba = np.dstack([colour_map(heat), alpha])
-    return _encode(Image.fromarray(rgba))
+    return colour_table(False)[level]
 
 
 def table_on_screen(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,25 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from core.explain import method_name
 from core.learning.evaluated import Figure
 from core.learning.explained import Explained, explained
 from core.model import Bundle
 from core.text import _
 from core.ui.performance_words import data_words
 from core.ui.wording import percent
-
-
-def method_name(method: str) -> str:
-    """Return the name of a method; one we do not know is called as its source calls it."""
-    return {
-        "grad-cam": "Grad-CAM",
-        "grad-cam++": "Grad-CAM++",
-        "hires-cam": "HiResCAM",
-        "layer-cam": "LayerCAM",
-        "eigen-cam": "Eigen-CAM",
-        "expected-gradients": _("SHAP by pixels"),
-        "partition-shap": _("SHAP by regions"),
-    }.get(method, method)
 
 
 def show_explained(bundle: Bundle) -> None:

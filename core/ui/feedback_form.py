@@ -8,17 +8,21 @@ from uuid import uuid4
 import streamlit as st
 
 from core.errors import OverreadError, ReviewError, StateConflict
+from core.explain import evidence_figures
 from core.lesion import LesionResult
 from core.model import Prediction, restated
 from core.review import (
     DEFAULT_LABELS,
+    MAX_EXPLANATIONS,
     AIResult,
     Feedback,
     Origin,
     Problem,
+    SentExplanation,
     Urgency,
     Verdict,
     ai_result,
+    can_be_kept,
     image_facts,
     submit_feedback,
 )
@@ -27,6 +31,7 @@ from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context, keep_context
+from core.ui.explained import explained
 from core.ui.kept import kept
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import named_case
@@ -188,8 +193,9 @@ def _state(item: OpenScan, name: str) -> dict[str, Any]:
 
 def _send(entry: Entry, item: OpenScan, person: Person) -> None:
     sent = said(entry, item)
+    maps = explanations_to_keep(item)
     try:
-        item.receipt = submit_feedback(service.store(), person, _feedback(entry, item))
+        item.receipt = submit_feedback(service.store(), person, _feedback(entry, item, maps))
     except ReviewError as error:
         item.receipt = None
         if isinstance(error, StateConflict):
@@ -206,7 +212,7 @@ def _send(entry: Entry, item: OpenScan, person: Person) -> None:
             icon=":material/error:",
         )
         return
-    item.sent = sent
+    item.sent, item.sent_maps = sent, len(maps)
     # The next thing said is another entry.
     item.submission_key = uuid4().hex
     # The strip above shows where each scan stands.
@@ -277,7 +283,23 @@ def _receipt(entry: Entry, item: OpenScan) -> None:
         if receipt.created
         else _("Already saved: this very feedback on case {case} came in on {when}.")
     )
-    st.success(text.format(case=receipt.case_number, when=when), icon=":material/check_circle:")
+    told = text.format(case=receipt.case_number, when=when)
+    if item.sent_maps:
+        told += " " + ngettext(
+            "{n} explanation is kept with it.", "{n} explanations are kept with it.", item.sent_maps
+        ).format(n=item.sent_maps)
+    st.success(told, icon=":material/check_circle:")
+
+
+def explanations_to_keep(item: OpenScan) -> tuple[SentExplanation, ...]:
+    """Return the explanations that go with the feedback on an image: those asked for last."""
+    if item.prediction is None:
+        return ()
+    sent = (
+        SentExplanation(one.explanation, evidence_figures(one.evidence)) for one in explained(item)
+    )
+    # A map that is too intricate to be kept must not keep the feedback from being sent.
+    return tuple(one for one in sent if can_be_kept(one))[-MAX_EXPLANATIONS:]
 
 
 def entered(item: OpenScan) -> dict[str, Any]:
@@ -285,7 +307,7 @@ def entered(item: OpenScan) -> dict[str, Any]:
     return {name: item.drafts.get(name, start) for name, start in _START.items()}
 
 
-def _feedback(entry: Entry, item: OpenScan) -> Feedback:
+def _feedback(entry: Entry, item: OpenScan, maps: tuple[SentExplanation, ...] = ()) -> Feedback:
     values = entered(item)
     scan = item.scan
     ai = _ai(item, item.prediction) if item.prediction is not None else None
@@ -313,6 +335,7 @@ def _feedback(entry: Entry, item: OpenScan) -> Feedback:
         quality=item.quality.to_dict(),
         override_reason=item.reason,
         measures=tuple(measure.to_dict() for measure in item.measures),
+        explanations=maps,
     )
 
 

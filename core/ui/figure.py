@@ -23,10 +23,12 @@ from core.ui.figure_parts import (
     Beside,
     Deep,
     LoopView,
+    Second,
     areas_data,
     beside_data,
     deep_data,
     loop_data,
+    second_data,
 )
 
 #: Most outlines drawn at once; the others are counted in :attr:`Figure.hidden`.
@@ -53,6 +55,8 @@ class Layers:
         Whether the heatmap, the filled mask, the outline and the two measured chords are shown.
     heat_opacity, mask_opacity
         0 (invisible) to 1.
+    heat_cut
+        Heat below this share of the strongest, 0..1, is not drawn.
     compare
         ``"overlay"``, ``"original"`` (nothing over the image), or ``"both"``: the untouched image
         beside the overlay with one zoom for both (below each other where the screen is narrow).
@@ -62,6 +66,7 @@ class Layers:
 
     heat: bool = False
     heat_opacity: float = 0.4
+    heat_cut: float = 0.0
     mask: bool = True
     mask_opacity: float = 0.25
     contour: bool = True
@@ -165,6 +170,8 @@ def build_figure(
     deep: Deep | None = None,
     loop: LoopView | None = None,
     beside: Beside | None = None,
+    heat_caption: str = "",
+    second: Second | None = None,
     spacing: Spacing | None = None,
     areas: Sequence[Area] = (),
 ) -> Figure:
@@ -193,6 +200,9 @@ def build_figure(
         The loop that the image is a frame of.
     beside
         What stands beside the overlay instead of the untouched image.
+    heat_caption, second
+        What the heat is, and other heat over the same image beside it, instead of the untouched
+        one, to compare the two.
     spacing, areas
         The calibration of the scan: millimetres per pixel (row, column) all over the image, or
         areas with a scale of their own. A scale bar is drawn where there is one spacing, or where
@@ -218,6 +228,9 @@ def build_figure(
         "kind": "heat" if heat_region else "lesion",
         "heat": heat_url if layers.heat else None,
         "heatOpacity": _share(layers.heat_opacity),
+        "heatCut": _share(layers.heat_cut),
+        "heatCaption": heat_caption,
+        "second": second_data(second if layers.heat else None),
         "maskOpacity": _share(layers.mask_opacity) if layers.mask else 0,
         "contour": layers.contour,
         "points": encode(np.concatenate(rings) if rings else np.zeros((0, 2), np.int16)),

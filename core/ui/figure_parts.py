@@ -127,6 +127,27 @@ class Beside:
     spacing: Spacing | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Other heat over the same image, beside the first.
+
+    Attributes
+    ----------
+    url
+        Address of the heat, which is stretched over the image.
+    caption
+        What it is, as plain text.
+    """
+
+    url: str
+    caption: str
+
+
+def second_data(second: Second | None) -> dict[str, Any] | None:
+    """Return the second heat ready for JSON."""
+    return None if second is None else {"heat": second.url, "caption": second.caption}
+
+
 def window_data(window: Window | None) -> dict[str, Any] | None:
     """Return a window ready for JSON."""
     if window is None:

@@ -15,6 +15,7 @@ _LAYERS: dict[str, Any] = {
     "compare": "both",
     "over": ["heat", "contour"],
     "heat_opacity": 0.4,
+    "heat_cut": 0.0,
     "mask_opacity": 0.3,
 }
 
@@ -48,17 +49,36 @@ def layer_controls(item: OpenScan) -> Layers:
         **_layer(chosen, "over"),
     )
     with st.popover(_("Opacity"), icon=":material/opacity:"):
-        st.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
         st.slider(_("Mask opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "mask_opacity"))
     return Layers(
-        heat="heat" in chosen["over"] and item.prediction.heat_available,
+        heat="heat" in chosen["over"],
         heat_opacity=chosen["heat_opacity"],
+        heat_cut=chosen["heat_cut"],
         mask="mask" in chosen["over"],
         mask_opacity=chosen["mask_opacity"],
         contour="contour" in chosen["over"],
         chords="chords" in chosen["over"],
         compare=chosen["compare"],
     )
+
+
+def heat_controls() -> None:
+    """Show how strongly heat is drawn and from where on; the model is not asked."""
+    chosen: dict[str, Any] = st.session_state.setdefault("layers", dict(_LAYERS))
+    left, right = st.columns(2, gap="medium")
+    left.slider(_("Heat opacity"), 0.05, 1.0, step=0.05, **_layer(chosen, "heat_opacity"))
+    right.slider(
+        _("Hide heat below this share of the strongest"),
+        0.0,
+        0.95,
+        step=0.05,
+        **_layer(chosen, "heat_cut"),
+    )
+
+
+def stand_side_by_side() -> None:
+    """Show the panes beside each other: two things are to be compared."""
+    st.session_state.setdefault("layers", dict(_LAYERS))["compare"] = "both"
 
 
 def _layer(chosen: dict[str, Any], name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from core.model import Restated, prevalence_words, restated, unknown_scan
 from core.report import BatchRow
 from core.text import _
 from core.trust import Person
+from core.ui.explain_list import explain_all
 from core.ui.intake import state_of
 from core.ui.open_scan import OpenScan
 from core.ui.reading_list import ReadingList
@@ -58,6 +59,7 @@ def list_summary(reading: ReadingList, person: Person) -> None:
             author=person.name,
             role=role_name(person.role),
         )
+        explain_all(reading)
 
 
 def _at_site(item: OpenScan) -> Restated | None:

@@ -13,6 +13,8 @@ from core.lesion import HeatRegionResult, LesionControls, LesionResult
 from core.model import Prediction
 from core.review import ImageFacts, Receipt
 from core.scan import Loop, Outcome, QualityReport, Scan, Window, check_quality
+from core.ui.explain_choice import Choice
+from core.ui.explain_kept import Question
 
 #: Frames without any work on them that an entry keeps, so that going back is quick.
 _KEPT_FRAMES = 24
@@ -52,6 +54,8 @@ class OpenScan:
         Proof of the feedback that was saved last.
     sent
         What the form said when it was saved last.
+    sent_maps
+        How many explanations were kept with it.
     submission_key
         Names the next submission, so that sending it twice saves it once.
     shaped
@@ -74,6 +78,8 @@ class OpenScan:
         stood last on this image, which is recorded.
     site_prevalence
         The site's prevalence that stood beside the answer when it was drawn last.
+    why, asked
+        What is asked of the answer now, and every question so far, each once.
     suggested_on, reported_on
         What the suggestions and the report on screen were made from; None while none are shown.
     """
@@ -92,6 +98,7 @@ class OpenScan:
     drafts: dict[str, Any] = field(default_factory=dict)
     receipt: Receipt | None = None
     sent: str | None = None
+    sent_maps: int = 0
     submission_key: str = field(default_factory=lambda: uuid4().hex)
     shaped: LesionResult | HeatRegionResult | None = None
     drawn: LesionControls | None = None
@@ -103,11 +110,12 @@ class OpenScan:
     explored: float | None = None
     last_explored: float | None = None
     site_prevalence: float | None = None
+    why: Choice = field(default_factory=Choice)
+    asked: list[Question] = field(default_factory=list)
     suggested_on: object = None
     reported_on: object = None
     _map: NDArray[np.float32] | None = None
     _heat: NDArray[np.float32] | None = None
-    _small_heat: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, scan: Scan, file: str = "") -> OpenScan:
@@ -180,15 +188,9 @@ class OpenScan:
             self._heat = self.prediction.heat()
         return self._heat
 
-    def small_heat(self) -> NDArray[np.float32] | None:
-        """Return the heat as it is drawn, at most ``DRAWN_HEAT`` pixels long; once, as above."""
-        if self._small_heat is None and self.prediction is not None:
-            self._small_heat = self.prediction.heat(DRAWN_HEAT)
-        return self._small_heat
-
     def release(self) -> None:
         """Let go of what can be computed again; a long list would fill the memory with it."""
-        self._map = self._heat = self._small_heat = None
+        self._map = self._heat = None
         self.shaped = None
 
     def answer_again(self, prediction: Prediction) -> None:
@@ -202,6 +204,7 @@ class OpenScan:
         self.prediction = self.problem = self.withheld = None
         self.take(prediction)
         self.controls, self.history = LesionControls(), []
+        self.why, self.asked = Choice(), []
         self.explored = self.last_explored = self.site_prevalence = None
         for said in ("verdict", "outline"):
             self.drafts.pop(said, None)

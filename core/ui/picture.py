@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,15 +15,34 @@ from core.review import ImageFacts, Polygon
 from core.scan import Depth, Loop, Scan, Window, encode_png, one_spacing, thumbnail
 from core.text import _
 from core.ui import media, viewer
-from core.ui.downloads import heat_png
 from core.ui.figure import Figure, Layers, Outline, Region, build_figure
-from core.ui.figure_parts import Beside, Deep, LoopView, Preset
+from core.ui.figure_parts import Beside, Deep, LoopView, Preset, Second
 from core.ui.open_scan import OpenScan
 from core.ui.viewer_events import ViewerEvents
 
 #: Longest side in pixels of the picture that stands in for a deep image until its values are
 #: there, and of a deep image beside another one.
 _PREVIEW, _BESIDE = 768, 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heat:
+    """A map as it lies over the scan.
+
+    Attributes
+    ----------
+    identity
+        What tells it from the session's other pictures; of digests, never of pictures.
+    make
+        Gives the transparent PNG, when it was not published before.
+    caption
+        What it is, as plain text.
+    """
+
+    identity: str
+    make: Callable[[], bytes]
+    caption: str
+
 
 Ring = NDArray[np.int32]
 Points = tuple[tuple[int, int], ...]
@@ -37,6 +56,8 @@ def scan_figure(
     loop: Loop | None = None,
     beside: Beside | None = None,
     window: Window | None = None,
+    heat: Heat | None = None,
+    second: Heat | None = None,
 ) -> Figure:
     """Describe a scan with what was found on it; the pixels go by address, once.
 
@@ -50,13 +71,14 @@ def scan_figure(
         What stands beside it instead of the untouched image; see :func:`beside_of`.
     window
         The window a deep scan is first seen through; the one the model reads with if left out.
+    heat, second
+        What lies over it as heat, and over the same image beside it.
     """
-    scan, prediction = item.scan, item.prediction
-    heat = None
-    drawn = item.small_heat() if layers.heat else None
-    if drawn is not None and prediction is not None and prediction.heat_available:
-        identity = f"heat:{item.digest}:{prediction.bundle_digest}:{prediction.heat_class}"
-        heat = media.publish(identity, lambda: heat_png(drawn))
+    scan = item.scan
+    over = media.publish(heat.identity, heat.make) if heat is not None and layers.heat else None
+    other = None
+    if second is not None and layers.heat:
+        other = Second(media.publish(second.identity, second.make), second.caption)
     deep = deep_of(scan, window)
     frames = None
     # A frame that was corrected is no longer the one that plays.
@@ -70,7 +92,9 @@ def scan_figure(
         outlines=outlines(result),
         layers=layers,
         kind="heat region" if isinstance(result, HeatRegionResult) else "lesion",
-        heat_url=heat,
+        heat_url=over,
+        heat_caption="" if heat is None else heat.caption,
+        second=other,
         case_number=scan.case_number,
         deep=deep,
         loop=frames,
@@ -224,13 +248,15 @@ def view_scan(
     loop: Loop | None = None,
     beside: Beside | None = None,
     window: Window | None = None,
+    heat: Heat | None = None,
+    second: Heat | None = None,
     key: str = "read-viewer",
 ) -> ViewerEvents:
     """Show the scan on screen, and let the doctor look, draw and measure on it.
 
     Parameters
     ----------
-    item, result, layers, loop, beside, window
+    item, result, layers, loop, beside, window, heat, second
         As :func:`scan_figure`.
     key
         The same for every scan shown in this place.
@@ -240,7 +266,9 @@ def view_scan(
     ViewerEvents
         What the doctor did in this run; a box given by numbers counts as drawn.
     """
-    figure = scan_figure(item, result, layers, loop=loop, beside=beside, window=window)
+    figure = scan_figure(
+        item, result, layers, loop=loop, beside=beside, window=window, heat=heat, second=second
+    )
     scan = item.scan
     regions = [
         region

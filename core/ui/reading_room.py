@@ -5,10 +5,9 @@ One fragment: a slider move runs only this, and never the model.
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
+from dataclasses import replace
+
 import streamlit as st
-from numpy.typing import NDArray
 
 from core.errors import LesionError, OverreadError, ScanError
 from core.lesion import HeatRegionResult, LesionResult
@@ -21,6 +20,9 @@ from core.ui import picture, service
 from core.ui.answer import show_answer
 from core.ui.beside import beside_choice, chosen_beside
 from core.ui.correction_tools import correction_tools
+from core.ui.explain_downloads import explain_downloads
+from core.ui.explain_panel import explain_panel
+from core.ui.explain_screen import is_the_reads_heat, maps_on_screen
 from core.ui.feedback_form import catch_up
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
@@ -35,7 +37,6 @@ from core.ui.scores import show_scores
 from core.ui.shaping import shape_controls, shaped, threshold_controls, withdraw_acceptance
 from core.ui.site import site_of
 from core.ui.viewer_events import ViewerEvents
-from core.ui.wording import class_name, percent
 
 
 @st.fragment
@@ -71,7 +72,11 @@ def reading_room(entry: Entry, person: Person) -> None:
         with st.container(border=True, key="shape"):
             shape_controls(item)
     if result is not None and item.prediction is not None:
-        show_results(item, item.prediction, result, layers)
+        # The overlay as a file holds the heat of the read; another map is not put into it.
+        heat = layers.heat and is_the_reads_heat(item)
+        show_results(item, item.prediction, result, replace(layers, heat=heat))
+    if item.prediction is not None:
+        explain_downloads(item, item.prediction, layers)
     item.drawn = item.controls
     catch_up(entry)
 
@@ -83,7 +88,8 @@ def _picture(
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
         layers = layer_controls(item)
         _correct(entry, item)
-        if layers.compare == "both":
+        heat, second = maps_on_screen(item)
+        if layers.compare == "both" and second is None:
             beside_choice(entry, reading)
     shown = layers.compare != "original" and (layers.contour or layers.mask)
     if shown != item.outline_shown:
@@ -97,14 +103,15 @@ def _picture(
         loop=entry.loop,
         beside=chosen_beside(entry, reading),
         window=entry.viewing,
+        heat=heat,
+        second=second,
     )
     _take_over(entry, item, events)
     _window_tool(entry, item)
     if item.prediction is not None:
         threshold_controls(item)
     _all_frames(entry)
-    if layers.heat and item.prediction is not None and result is not None:
-        st.caption(_about_heat(item, item.prediction, result.mask))
+    explain_panel(item, result, heat=layers.heat)
     return layers
 
 
@@ -172,33 +179,6 @@ def _correct(entry: Entry, item: OpenScan) -> None:
     if corrected is not None and corrected.digest != item.digest:
         entry.bring(corrected)
         st.rerun()
-
-
-def _about_heat(item: OpenScan, prediction: Prediction, mask: NDArray[np.uint8]) -> str:
-    """Say what the heat is, and how far it lies where the outline is."""
-    about = _(
-        "Heat (Grad-CAM, Inferno scale: dark is little, bright is much): what spoke for “{label}”, "
-        "coarse to about 1/{cells} of the image. A check to challenge, not proof."
-    ).format(label=class_name(prediction.heat_class), cells=min(prediction.network_heat.shape))
-    # As it is drawn: of a large scan a smaller map, which says the same of where the heat lies.
-    heat = item.small_heat()
-    total = 0.0 if heat is None else float(heat.sum())
-    if heat is None or total <= 0:
-        return about + " " + _("Nothing spoke for it: the map is empty.")
-    if not prediction.has_lesion_map or not mask.any():
-        return about
-    inside = mask
-    if inside.shape != heat.shape:
-        inside = cv2.resize(mask, heat.shape[::-1], interpolation=cv2.INTER_AREA)
-    covered = inside.astype(np.float32) / 255
-    peak = bool(covered.flat[int(heat.argmax())] >= 0.5)
-    return (
-        about
-        + " "
-        + _("{share} of it lies inside the outline; its peak does: {peak}.").format(
-            share=percent(float((heat * covered).sum()) / total), peak=_("yes") if peak else _("no")
-        )
-    )
 
 
 def _about_model(prediction: Prediction) -> None:

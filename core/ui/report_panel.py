@@ -160,18 +160,18 @@ def batch_downloads(
             st.caption(_("The CSV names your files; the summary does not."))
         _buttons(
             [
-                (_("Result CSV"), f"scans-{day}.csv", "text/csv", _in(code, table)),
+                (_("Result CSV"), f"scans-{day}.csv", "text/csv", in_language(code, table)),
                 (
                     _("Summary PDF"),
                     f"scans-{day}.pdf",
                     "application/pdf",
-                    _in(code, summary(batch_summary_pdf)),
+                    in_language(code, summary(batch_summary_pdf)),
                 ),
                 (
                     _("Summary HTML"),
                     f"scans-{day}.html",
                     "text/html",
-                    _in(code, summary(batch_summary_html)),
+                    in_language(code, summary(batch_summary_html)),
                 ),
             ],
             key,
@@ -187,7 +187,7 @@ def _language_note() -> None:
     )
 
 
-def _in(code: str, make: Callable[[], bytes]) -> Callable[[], bytes]:
+def in_language(code: str, make: Callable[[], bytes]) -> Callable[[], bytes]:
     """Return what makes a file in the language of the page that offered it."""
 
     def made() -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pandas as pd
 import streamlit as st
@@ -36,8 +36,18 @@ from core.ui.wording import (
 )
 
 
-def show_revealed(revealed: Revealed, digest: str) -> None:
-    """Show everything about a case whose blind read is saved."""
+def show_revealed(
+    revealed: Revealed, digest: str, explain: Callable[[FeedbackEntry], None] | None = None
+) -> None:
+    """Show everything about a case whose blind read is saved.
+
+    Parameters
+    ----------
+    revealed, digest
+        The case, and its image.
+    explain
+        Shows the explanations kept with a feedback, beside the AI's answer.
+    """
     if revealed.settled is not None:
         settled = revealed.settled
         st.success(
@@ -60,15 +70,19 @@ def show_revealed(revealed: Revealed, digest: str) -> None:
             _("**Done to the image before it was read:** {list}").format(list="; ".join(done))
         )
     for entry in revealed.feedback:
-        _feedback(entry, digest)
+        _feedback(entry, digest, explain)
     with st.expander(_("History"), icon=":material/history:"):
         _history(revealed)
 
 
-def _feedback(entry: FeedbackEntry, digest: str) -> None:
+def _feedback(
+    entry: FeedbackEntry, digest: str, explain: Callable[[FeedbackEntry], None] | None
+) -> None:
     with st.container(border=True):
         if entry.ai is not None and entry.ai.image_digest == digest:
             _ai(entry.ai, failed_checks(entry.quality))
+            if explain is not None:
+                explain(entry)
         else:
             st.caption(_("No AI result was on screen."))
         st.markdown(

@@ -93,7 +93,7 @@ class Viewer {
     if (data.deep) this.deep.open(data.image, data.deep, data, series);
     else this.deep.close();
     const panes = [];
-    if (data.compare === "both" && data.beside) panes.push(this.beside);
+    if (data.compare === "both" && data.beside && !data.second) panes.push(this.beside);
     else if (data.compare !== "overlay") panes.push(this.untouched);
     if (data.compare !== "original") panes.push(this.overlay);
     if (panes.length !== this.panes?.length || panes[0] !== this.panes[0]) {

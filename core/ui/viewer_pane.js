@@ -30,12 +30,40 @@ export class Pane {
       this.loaded = this.image.getAttribute("href");
       viewer.requestDraw();
     });
+    this.makeHeat();
     if (this.overlay) this.makeOverlay();
     this.listen();
   }
 
-  makeOverlay() {
+  // The overlay has its heat, and the untouched pane a second one where two are compared.
+  makeHeat() {
+    if (this.kind === "beside") return;
     this.heat = svg("image", "heatmap");
+    // What is cut off is cut in the browser: a slider that moves sends no picture.
+    this.cut = svg("filter");
+    this.cut.id = `cut-${this.kind}`;
+    for (const [name, value] of [["x", 0], ["y", 0], ["width", 1], ["height", 1]]) {
+      this.cut.setAttribute(name, value);
+    }
+    this.cut.setAttribute("color-interpolation-filters", "sRGB");
+    const transfer = svg("feComponentTransfer");
+    this.strength = svg("feFuncA");
+    this.strength.setAttribute("type", "table");
+    transfer.append(this.strength);
+    this.cut.append(transfer);
+    this.world.append(this.cut, this.heat);
+  }
+
+  showHeat(href, data) {
+    setHref(this.heat, href, data);
+    this.heat.style.opacity = data.heatOpacity;
+    const steps = Array.from({ length: 101 }, (_, i) => (i / 100 >= data.heatCut ? i / 100 : 0));
+    this.strength.setAttribute("tableValues", steps.join(" "));
+    if (data.heatCut > 0) this.heat.setAttribute("filter", `url(#${this.cut.id})`);
+    else this.heat.removeAttribute("filter");
+  }
+
+  makeOverlay() {
     this.vectors = svg("g");
     this.fill = svg("path", "fill");
     this.casing = svg("path", "casing");
@@ -49,7 +77,7 @@ export class Pane {
     centred(this.vectors);
     this.vectors.append(this.fill, this.casing, this.outline, this.chords, this.labels,
       this.regionCasing, this.region, this.own, this.stroke);
-    this.world.append(this.heat, this.vectors);
+    this.world.append(this.vectors);
   }
 
   // The pane that calipers are drawn on: the overlay, or the only one there is.
@@ -62,21 +90,27 @@ export class Pane {
     const mine = this.kind === "beside" ? beside : data;
     setHref(this.image, this.pictureOf(data), mine);
     const windowed = data.deep && this.viewer.deep.spec && !this.viewer.deep.asRead;
-    const names = { untouched: windowed ? text.windowed : text.untouched, overlay: data.caption || text.overlay };
+    const second = this.kind === "untouched" && both ? data.second : null;
+    const compared = both && data.second && data.heatCaption;
+    const names = {
+      untouched: second?.caption ?? (windowed ? text.windowed : text.untouched),
+      overlay: [compared, data.caption].filter(Boolean).join(" · ") || text.overlay,
+    };
     this.caption.textContent = names[this.kind] ??
       `${beside.caption} · ${this.viewer.linkedByMm ? text.linkedMm : text.linked}`;
     this.caption.style.display = both || !this.overlay || data.caption ? "" : "none";
-    this.svg.setAttribute("aria-label", { untouched: data.altUntouched, overlay: data.alt }[this.kind] ??
-      beside.caption);
+    this.svg.setAttribute("aria-label", {
+      untouched: second ? `${second.caption}. ${data.alt}` : data.altUntouched,
+      overlay: data.heat && data.heatCaption ? `${data.alt} ${data.heatCaption}.` : data.alt,
+    }[this.kind] ?? beside.caption);
     this.box.setAttribute("aria-label", text.keys);
     if (this.main) {
       this.measures ??= new MeasureLayer();
       centred(this.measures.group);
       this.world.append(this.measures.group);
     } else this.measures?.group.remove();
+    if (this.heat) this.showHeat(this.overlay ? data.heat : second?.heat, data);
     if (!this.overlay) return;
-    setHref(this.heat, data.heat, data);
-    this.heat.style.opacity = data.heatOpacity;
     this.vectors.setAttribute("class", data.kind);
     const rings = split(decode(data.points), data.rings);
     const d = rings.map((ring) => toPath(ring)).join("");
@@ -172,10 +206,9 @@ export class Pane {
     const words = this.kind === "beside" ? "" : viewer.waiting();
     this.loading.hidden = !words;
     this.loading.textContent = words;
-    if (this.overlay) {
-      const hidden = viewer.elsewhere ? "none" : "";
-      this.vectors.style.display = this.heat.style.display = hidden;
-    }
+    const hidden = viewer.elsewhere ? "none" : "";
+    if (this.heat) this.heat.style.display = hidden;
+    if (this.overlay) this.vectors.style.display = hidden;
     if (!frame && !deeply) {
       this.canvas?.remove();
       this.canvas = null;

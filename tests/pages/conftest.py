@@ -46,8 +46,11 @@ def fresh_server(
 
 
 def _forget() -> None:
+    from core.ui.explain_kept import kept_explanations
+
     st.cache_resource.clear()
     st.cache_data.clear()
+    kept_explanations.cache_clear()
 
 
 @pytest.fixture

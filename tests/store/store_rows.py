@@ -60,6 +60,19 @@ FEEDBACK = {
     "outline_accepted": False,
     "submitted_at": NOW,
 }
+EXPLANATION = {
+    "feedback_id": 1,
+    "image_digest": "a" * 64,
+    "bundle_digest": "c" * 64,
+    "method": "grad-cam",
+    "target": "malignant",
+    "layer": "block5",
+    "parameters": {"class_specific": True},
+    "signed": False,
+    "unit": "relative",
+    "blob": "d" * 64,
+    "kept_at": NOW,
+}
 LABEL = {
     "submission_key": "k",
     "fingerprint": "f" * 64,
@@ -98,6 +111,7 @@ def fill(store: Store) -> None:
             (schema.images, IMAGE),
             (schema.reads, READ),
             (schema.feedback, FEEDBACK),
+            (schema.explanations, EXPLANATION),
             (schema.label_entries, LABEL),
             (schema.case_events, EVENT),
             (schema.overrides, OVERRIDE),

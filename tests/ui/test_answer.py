@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from made_results import INTERVAL, phantom, prediction, quality
-from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
 from core.model import (
@@ -19,8 +18,6 @@ from core.model import (
     outlined_all_the_same,
 )
 from core.scan import CheckName, Scan
-from core.ui.open_scan import OpenScan
-from core.ui.reading_room import _about_heat
 from core.ui.scores import histogram, score_figure
 from core.ui.site import Site
 from core.ui.wording import apart, percent
@@ -274,27 +271,6 @@ def test_a_figure_counts_every_validation_scan_in_its_tenth() -> None:
     assert [line.x0 for line in figure.layout.shapes] == pytest.approx([40, 35])
 
 
-def about_heat(answer: Prediction, scan: Scan, mask: NDArray[np.uint8]) -> str:
-    return _about_heat(OpenScan(scan, quality(), prediction=answer), answer, mask)
-
-
-def test_the_share_of_heat_in_the_outline_is_the_share_of_heat_in_the_outline() -> None:
-    scan = phantom()
-    heat = np.zeros((scan.height, scan.width), np.float32)
-    heat[10:20, 10:20] = 0.5  # 50 in all, of which the outline takes 6 rows: 30
-    heat[50, 60:80] = 1.0  # 20 in all, peak included, outside
-    mask = np.zeros((scan.height, scan.width), np.uint8)
-    mask[14:40, 5:30] = 255
-    answer = prediction(scan, heat)
-    said = about_heat(answer, scan, mask)
-    assert "“malignant”" in said
-    assert "43% of it lies inside the outline; its peak does: no." in said  # 30 of 70
-    mask[50, 60] = 255
-    assert "44% of it lies inside the outline; its peak does: yes." in about_heat(
-        answer, scan, mask
-    )
-
-
 def test_an_outline_beside_the_answer_normal_is_not_passed_over() -> None:
     scan = phantom()
     said = outlined_all_the_same(prediction(scan, answer="normal", flagged=False), 1)
@@ -302,16 +278,6 @@ def test_an_outline_beside_the_answer_normal_is_not_passed_over() -> None:
     assert "outlines something" in said
     assert not outlined_all_the_same(prediction(scan, answer="normal", flagged=False), 0)
     assert not outlined_all_the_same(prediction(scan, answer="benign", flagged=False), 1)
-
-
-def test_no_heat_is_not_told_as_heat_elsewhere() -> None:
-    scan = phantom()
-    mask = np.full((scan.height, scan.width), 255, np.uint8)
-    said = about_heat(prediction(scan), scan, mask)
-    assert "Nothing spoke for it" in said
-    assert "inside the outline" not in said
-    heat = np.ones((scan.height, scan.width), np.float32)
-    assert "inside the outline" not in about_heat(prediction(scan, heat), scan, 0 * mask)
 
 
 def test_an_interval_of_another_model_is_not_borrowed() -> None:

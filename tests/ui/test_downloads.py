@@ -16,7 +16,6 @@ from core.scan import CheckName, Scan, flip
 from core.ui.downloads import (
     blend_heat,
     colour_map,
-    heat_png,
     mask_png,
     overlay_png,
     provenance,
@@ -113,14 +112,6 @@ def test_heat_gets_brighter_with_more_of_it() -> None:
     assert (np.diff(light) > -0.004).all(), "a brighter place would mean less heat"
     assert light[0] < 0.01
     assert light[-1] > 0.8
-
-
-def test_the_heat_in_the_viewer_is_as_opaque_as_it_is_strong() -> None:
-    heat = np.array([[0.0, 0.5, 1.0]], np.float32)
-    rgba = np.asarray(opened(heat_png(heat)))
-    assert rgba.shape == (1, 3, 4)
-    assert list(rgba[0, :, 3]) == [0, 128, 255]
-    assert (rgba[..., :3] == colour_map(heat)).all()
 
 
 def test_the_mask_file_is_the_mask() -> None:

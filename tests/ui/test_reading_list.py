@@ -16,7 +16,7 @@ from core.errors import CorruptFile, OverreadError, PredictionFailed
 from core.model import BatchRead
 from core.scan import Depth, Loop, Scan, Window, contrast, encode_png, flip
 from core.settings import Settings, load_settings
-from core.ui.open_scan import DRAWN_HEAT, Entry, OpenScan
+from core.ui.open_scan import Entry, OpenScan
 from core.ui.reading_list import ReadingList, read_all, take_in
 
 
@@ -135,12 +135,9 @@ def test_a_scan_off_screen_keeps_its_answer_but_not_its_maps(reading: ReadingLis
     first, second, _third = items(reading)
     assert first.region_map() is not None
     assert first.heat() is not None
-    small = first.small_heat()
-    assert small is not None
-    assert max(small.shape) <= DRAWN_HEAT
     reading.show(second.digest)
-    kept = (first._map, first._heat, first._small_heat, first.shaped)
-    assert kept == (None, None, None, None)
+    kept = (first._map, first._heat, first.shaped)
+    assert kept == (None, None, None)
     assert first.prediction is not None
     reading.show("no such scan")
     assert reading.shown is second

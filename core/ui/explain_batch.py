@@ -1,0 +1,231 @@
+"""Every scan on the list explained by one method, in the background, and what comes of it as files.
+
+Maps land on the process's shelf as any do, so that opening a scan shows its map. The shelf lets go
+of old ones where there is no room, so the exact values are held here too, packed as they leave.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import zipfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ExplanationError, OverreadError
+from core.explain import (
+    Drawing,
+    Row,
+    asks_for,
+    evidence_figures,
+    explanation_npz,
+    explanation_png,
+    figures_csv,
+    heat_inside,
+    read_explanation,
+)
+from core.explain import Evidence as Measured
+from core.jobs import JobRunner
+from core.model import Prediction, Predictor, unknown_scan
+from core.scan import Scan
+from core.text import _
+from core.ui.explain_kept import Question, kept_explanations
+from core.ui.explain_work import explain, measure
+
+logger = logging.getLogger(__name__)
+
+#: Gives the mask of the AI's outline by the digest of an image; None where there is none.
+Outline: TypeAlias = "Callable[[str], NDArray[np.uint8] | None]"
+#: Scans in one go, and bytes of packed maps that one session holds.
+MOST_SCANS, MOST_BYTES = 200, 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One scan of the list.
+
+    Attributes
+    ----------
+    scan, prediction
+        The image with its answer; None where there is none, and ``problem`` says why.
+    problem
+        One line.
+    """
+
+    scan: Scan
+    prediction: Prediction | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of one scan: its figures, and its map as the file that leaves."""
+
+    scan: Scan
+    row: Row
+    npz: bytes = b""
+
+
+@cache
+def list_runner() -> JobRunner:
+    """Return what lists are explained on: one at a time, behind no read and before none."""
+    return JobRunner(1)
+
+
+def turn_of(
+    scan: Scan, prediction: Prediction | None, *, withheld: bool, unread: bool, reason: str | None
+) -> Turn:
+    """Return the turn of an image, or why it has none: nothing is explained that is not shown."""
+    if prediction is not None:
+        return Turn(scan, prediction)
+    if withheld:
+        return Turn(scan, None, unknown_scan() + ".")
+    if unread:
+        return Turn(scan, None, _("The model has not read this scan yet."))
+    return Turn(scan, None, reason or _("There is no AI result to explain."))
+
+
+def explain_list(
+    models: Mapping[str, Predictor],
+    turns: Sequence[Turn],
+    method: str,
+    target: str,
+    *,
+    measured: bool,
+) -> Generator[Outcome]:
+    """Explain scans one by one; one that cannot be explained is named and stops no other.
+
+    Parameters
+    ----------
+    models
+        Those in memory, by the digest of their bundle: no other than the one that made an answer is
+        asked why.
+    turns
+        The scans, at most :data:`MOST_SCANS`.
+    method, target
+        What is asked; an empty target stands for the class of each scan's own answer.
+    measured
+        Whether faithfulness and stability are measured too.
+    """
+    held = 0
+    for turn in turns[:MOST_SCANS]:
+        about = _about(turn, method, target)
+        if turn.prediction is None:
+            yield Outcome(turn.scan, about)
+            continue
+        try:
+            if held > MOST_BYTES:
+                raise ExplanationError(
+                    _("There is no more room for maps. Take these away, or use the command line.")
+                )
+            model = models.get(turn.prediction.bundle_digest)
+            if model is None:
+                raise ExplanationError(
+                    _(
+                        "The version that made this answer is not in memory. Read the scan again "
+                        "to explain it."
+                    )
+                )
+            outcome = _one(model, turn, about, measured=measured)
+        except OverreadError as error:
+            outcome = Outcome(turn.scan, replace(about, problem=str(error)))
+        except (OSError, MemoryError, ValueError, LookupError, RuntimeError):
+            # A fault of ours must take no other scan with it.
+            logger.exception("A scan of a list could not be explained")
+            problem = _("This scan could not be explained. Try another method.")
+            outcome = Outcome(turn.scan, replace(about, problem=problem))
+        held += len(outcome.npz)
+        yield outcome
+
+
+def _about(turn: Turn, method: str, target: str) -> Row:
+    found = turn.prediction
+    wanted = asks_for(method, target or ("" if found is None else found.answer))
+    return Row(
+        turn.scan.case_number,
+        turn.scan.digest,
+        "" if found is None else found.task,
+        "" if found is None else found.version,
+        "" if found is None else found.bundle_digest,
+        method,
+        wanted,
+        problem=turn.problem,
+    )
+
+
+def _one(model: Predictor, turn: Turn, about: Row, *, measured: bool) -> Outcome:
+    question = Question(turn.scan.digest, about.bundle_digest, about.method, about.target)
+
+    def unwatched(_done: int, _total: int) -> None:
+        """Let one scan run to its end: a list is stopped between two."""
+
+    shelf = kept_explanations()
+    # Twice, for the shelf may have let go of it in between.
+    for _attempt in range(2):
+        explain(model, turn.scan, question, unwatched)
+        if measured:
+            measure(model, turn.scan, question, unwatched)
+        found = shelf.get(question)
+        if found is not None and found.explanation is not None:
+            break
+    else:
+        raise ExplanationError(_("This scan could not be explained. Try another method."))
+    made, figures = found.explanation, None
+    if found.curves is not None:
+        figures = evidence_figures(Measured(found.curves, None, None, found.stability))
+    npz = explanation_npz(made, about.case_number, about.task, about.version, figures)
+    # Not the map itself, which is four times as large: it is read back from the file.
+    return Outcome(turn.scan, replace(about, evidence=figures), npz)
+
+
+def zip_of(
+    outcomes: Iterable[Outcome],
+    outline: Outline,
+    drawing: Drawing,
+) -> bytes:
+    """Return one archive: a picture and the values of each scan, and a table of the figures.
+
+    Parameters
+    ----------
+    outcomes
+        In the order of the list.
+    outline
+        Gives the mask of the AI's outline by the digest of an image; None where there is none.
+    drawing
+        How each map lies over its scan.
+    """
+    buffer = io.BytesIO()
+    # The pictures are packed already.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+
+        def rows() -> Iterator[Row]:
+            # One after the other: the maps of hundreds of scans would fill the memory.
+            for outcome in outcomes:
+                yield _written(archive, outcome, outline, drawing)
+
+        archive.writestr(_dated("explanations.csv"), figures_csv(rows()).encode("utf-8-sig"))
+    return buffer.getvalue()
+
+
+def _written(archive: zipfile.ZipFile, outcome: Outcome, outline: Outline, drawing: Drawing) -> Row:
+    """Write picture and values of one scan, and return its row."""
+    row = outcome.row
+    if not outcome.npz:
+        return row
+    made = read_explanation(outcome.npz).explanation
+    mask = outline(row.image_digest)
+    inside = None if mask is None or not mask.any() else heat_inside(made, mask)
+    png = explanation_png(outcome.scan, made, row.task, row.version, drawing)
+    archive.writestr(_dated(f"{row.stem}.png"), png)
+    archive.writestr(_dated(f"{row.stem}.npz"), outcome.npz)
+    return replace(row, explanation=made, inside=inside)
+
+
+def _dated(name: str) -> zipfile.ZipInfo:
+    # Always the same moment, so that the same maps make the same archive.
+    return zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
