@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.explain import PER, Explanation, colour_table, colours, unit_words
+from core.explain import PER, Explanation, colour_table, colours, drawn_values, unit_words
 from core.text import _
 from core.ui.explain_kept import Question
 from core.ui.explain_words import method_name, speaks, why
@@ -21,8 +21,6 @@ from core.ui.picture import Heat
 
 #: Share of the pixels of a fine signed map that reach the end of the colours at most.
 _BEYOND = 0.005
-#: Width of the blur under which a map of single pixels is drawn, as a share of its longer side.
-_SMOOTH = 1 / 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +44,8 @@ class Drawn:
 
 def drawn(explanation: Explanation, *, against: bool = False) -> Drawn:
     """Return a map as it is drawn: at most ``DRAWN_HEAT`` long, only one side of it if asked."""
-    values = explanation.values
+    values = drawn_values(explanation)
     longer = max(values.shape)
-    if explanation.method == "expected-gradients":
-        values = cv2.GaussianBlur(values, (0, 0), max(_SMOOTH * longer, 0.5))
     if longer > DRAWN_HEAT:
         high, wide = (max(1, round(side * DRAWN_HEAT / longer)) for side in values.shape)
         values = cv2.resize(values, (wide, high), interpolation=cv2.INTER_AREA)
