@@ -58,6 +58,7 @@ from core.review._names import (
 from core.review._override import record_override
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
+from core.review._similar import Similar, SimilarCase, SimilarCases, SimilarState
 from core.review._submit import my_submissions, submit_feedback
 from core.review._suggest import (
     Clue,
@@ -114,6 +115,10 @@ __all__ = [
     "Relation",
     "Revealed",
     "SeenBefore",
+    "Similar",
+    "SimilarCase",
+    "SimilarCases",
+    "SimilarState",
     "Stage",
     "Submission",
     "Suggestion",

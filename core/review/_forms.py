@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.review import _check, _check_beside
 from core.review._choices import CaseState, Origin, Problem, Urgency, Verdict
 from core.review._context import CaseContext
@@ -185,6 +188,9 @@ class Feedback:
         What the doctor measured by hand, at most 20: each with ``kind`` (``distance`` or
         ``ellipse``), ``points`` ((x, y) in pixels of the image), ``value``, ``unit`` (``mm``,
         ``mm2``, ``px``, ``px2``), ``axes`` of an ellipse, and ``no_mm``, why it is in pixels.
+    embedding
+        What the network of ``ai`` made of the image, as ``Prediction.embedding``: no part of what
+        is said, kept so that the case can be found as a similar one.
 
     Raises
     ------
@@ -212,6 +218,7 @@ class Feedback:
     quality: Mapping[str, Any] | None = None
     override_reason: str = field(default="", repr=False)
     measures: tuple[Mapping[str, Any], ...] = ()
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", _check.polygons(self.regions))

@@ -313,6 +313,7 @@ def _feedback(entry: Entry, item: OpenScan) -> Feedback:
         quality=item.quality.to_dict(),
         override_reason=item.reason,
         measures=tuple(measure.to_dict() for measure in item.measures),
+        embedding=None if item.prediction is None else item.prediction.embedding,
     )
 
 
