@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from page_tools import open_panel, press, reading, scan_bytes, send, shown, upload, words
 from streamlit.testing.v1 import AppTest
@@ -26,7 +27,12 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bundle_factory import judging, settings_for, write
 
     folder = tmp_path_factory.mktemp("similar-model")
-    write(settings_for(folder).model_roots[0], extra=judging(knows=True))
+    # Along one axis alone every direction would be the same or the opposite.
+    axes = {
+        "familiarity_axes": np.eye(32, dtype=np.float32),
+        "familiarity_variances": np.ones(32, np.float32),
+    }
+    write(settings_for(folder).model_roots[0], extra=judging(knows=True) | axes)
     return folder
 
 
@@ -52,7 +58,7 @@ def test_a_doctor_compares_with_settled_cases_and_the_page_goes_on_without_them(
     # Its own label is not looked up.
     press(app, f"similar-again-{first.widget}")
     assert "1 image of this scan or patient was left out" in words(app)
-    assert "Benign** · Biopsy" not in words(app)
+    assert "benign** · Biopsy" not in words(app)
 
     predictor = service.model().get_predictor()
     entries = reading(app).entries.values()
@@ -62,8 +68,8 @@ def test_a_doctor_compares_with_settled_cases_and_the_page_goes_on_without_them(
     monkeypatch.setattr(type(predictor), "read", lambda *a, **k: asked.append(a))
     open_panel(app, f"similar-{other.shown.widget}")
     said = words(app)
-    assert "The nearest settled case: 1 Benign (Biopsy 1)" in said
-    assert "**Benign** · Biopsy" in said
+    assert "The nearest settled case: 1 benign (Biopsy 1)" in said
+    assert "**benign** · Biopsy" in said
     assert f"Case {first.scan.case_number}" in said
     assert "no proof" in said
     assert "too few settled cases to say how near" in said
@@ -75,5 +81,5 @@ def test_a_doctor_compares_with_settled_cases_and_the_page_goes_on_without_them(
     monkeypatch.setattr(service, "similar_cases", down)
     press(app, f"similar-again-{other.shown.widget}")
     assert "Similar cases cannot be looked up now. Everything else here goes on." in words(app)
-    assert "**Benign** · Biopsy" not in words(app)
+    assert "**benign** · Biopsy" not in words(app)
     assert any(str(b.key).startswith("send-") for b in app.button)

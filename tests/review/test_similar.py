@@ -117,8 +117,10 @@ def test_the_answer_to_the_scan_itself_cannot_be_looked_up(store):
     settle(store, 0, 2, of=turned)
     settle(store, 0, 3, of=third)
     other = settle(store, 5, 40)
-    for asked, left_out in ((whole, 2), (turned, 2), (first, 1), (third, 1), (rescaled, 2)):
-        found = look(store, asked)
+    for asked, angle, left_out in (
+        (whole, 0, 2), (turned, 2, 2), (first, 9, 1), (third, 3, 1), (rescaled, 0, 2),
+    ):  # fmt: skip
+        found = look(store, asked, angle)
         assert found.left_out == left_out
         assert other in numbers(found)
         hidden = {whole, turned} if left_out == 2 else {third}
