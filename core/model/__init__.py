@@ -12,6 +12,7 @@ from core.model._card import (
     Outputs,
     Prevalence,
 )
+from core.model._embedding_space import EmbeddingSpace
 from core.model._evaluations import attach_evaluation, evaluation_name, evaluations
 from core.model._exploration import AtThreshold, Predictive, Share, at_threshold
 from core.model._familiarity import Familiarity, FamiliarityCheck, rooted, standardised
@@ -112,6 +113,7 @@ __all__ = [
     "Card",
     "Change",
     "DataSource",
+    "EmbeddingSpace",
     "Familiarity",
     "FamiliarityCheck",
     "Features",

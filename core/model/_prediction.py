@@ -55,6 +55,9 @@ class Prediction:
     sure
         Whether the answer is the only one possible at the coverage the card promises; None where
         the card promises none. Nothing is promised for a scan the model does not know.
+    embedding
+        ``(D,)`` float32, read-only: what the network made of the scan, by which ``familiarity`` is
+        judged and similar scans are found; None where the bundle gives none.
     """
 
     task: str
@@ -79,6 +82,7 @@ class Prediction:
     geometry: Geometry = field(repr=False)
     familiarity: Familiarity | None = None
     sure: bool | None = None
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def refused(self) -> bool:

@@ -105,6 +105,11 @@ class Predictor:
         """The bundle's card."""
         return self._bundle.card
 
+    @property
+    def gives_embeddings(self) -> bool:
+        """Whether its predictions have an embedding."""
+        return self._familiar is not None or self.card.outputs.embedding is not None
+
     def read(self, scan: Scan, target: str | None = None) -> Prediction:
         """Read a scan: probabilities, lesion map and Grad-CAM from one compiled call.
 
@@ -235,6 +240,7 @@ class Predictor:
             geometry=prepared.geometry,
             familiarity=self._judged(found, at),
             sure=None if promised is None else promised.sure(probability, flagged=flagged),
+            embedding=None if found.embedding is None else _own(found.embedding, at),
         )
 
     def _judged(self, found: NetworkOutput, at: int) -> Familiarity | None:
@@ -244,7 +250,7 @@ class Predictor:
 
 
 def _own(maps: NDArray[np.float32], at: int) -> NDArray[np.float32]:
-    """Return one map of a batch, read-only: a copy, or keeping it would keep all the others."""
+    """Return one row of a batch, read-only: a copy, or keeping it would keep all the others."""
     values: NDArray[np.float32] = maps[at].copy() if len(maps) > 1 else maps[0]
     values.flags.writeable = False
     return values

@@ -61,6 +61,7 @@ from core.review._names import (
 from core.review._override import record_override
 from core.review._projection import rebuild_projection
 from core.review._queue import list_queue
+from core.review._similar import Similar, SimilarCase, SimilarCases, SimilarState
 from core.review._submit import my_submissions, submit_feedback
 from core.review._suggest import (
     Clue,
@@ -121,6 +122,10 @@ __all__ = [
     "Revealed",
     "SeenBefore",
     "SentExplanation",
+    "Similar",
+    "SimilarCase",
+    "SimilarCases",
+    "SimilarState",
     "Stage",
     "Submission",
     "Suggestion",

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.review import _check, _check_beside, _check_maps
 from core.review._choices import CaseState, Origin, Problem, Urgency, Verdict
 from core.review._context import CaseContext
@@ -207,6 +210,9 @@ class Feedback:
     explanations
         Those on screen, at most 8, of this image and by the bundle of ``ai``. They are no part of
         what is said: a form that brings no explanation that is not kept already is the same form.
+    embedding
+        What the network of ``ai`` made of the image, as ``Prediction.embedding``: no part of what
+        is said, kept so that the case can be found as a similar one.
 
     Raises
     ------
@@ -235,6 +241,7 @@ class Feedback:
     override_reason: str = field(default="", repr=False)
     measures: tuple[Mapping[str, Any], ...] = ()
     explanations: tuple[SentExplanation, ...] = field(default=(), repr=False)
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", _check.polygons(self.regions))

@@ -11,6 +11,7 @@ from core.errors import InvalidFeedback, ScanError
 from core.review import _rows
 from core.review._choices import CaseState, EventKind, Urgency
 from core.review._convert import image_facts, stored_scan
+from core.review._embeddings import add_embedding
 from core.review._explanations import add_explanations, lacks_some, put_maps
 from core.review._forms import Feedback
 from core.review._projection import project
@@ -81,6 +82,9 @@ def submit_feedback(store: Store, person: Person, feedback: Feedback) -> Receipt
         ):
             return _receipt(latest)
         read_id = None if feedback.ai is None else _rows.add_read(connection, feedback.ai, now)
+        if feedback.ai is not None and feedback.embedding is not None:
+            bundle, known = feedback.ai.bundle_digest, not feedback.ai.refused
+            add_embedding(connection, digest, bundle, feedback.embedding, known=known, at=now)
         feedback_id = _rows.add_feedback(
             connection, person, feedback, read_id=read_id, mark=mark, at=now
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,8 +101,16 @@ class Store:
         self.engine.dispose()
 
 
-def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
-    """Insert a row unless its primary key is there already; wait for whoever is inserting it."""
+def insert_new(
+    connection: Connection,
+    table: Table,
+    values: Mapping[str, Any],
+    unique: Sequence[str] | None = None,
+) -> None:
+    """Insert a row unless its key is there already; wait for whoever is inserting it.
+
+    The key is the primary one, or the columns ``unique`` of a unique constraint.
+    """
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    keys = [column.name for column in table.primary_key]
+    keys = [column.name for column in table.primary_key] if unique is None else [*unique]
     connection.execute(make(table).values(**values).on_conflict_do_nothing(index_elements=keys))

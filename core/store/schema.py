@@ -22,11 +22,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     text,
 )
 
@@ -271,6 +273,22 @@ site_prevalences = Table(
     CheckConstraint("share > 0 AND share < 1", name="share"),
 )
 
+#: What a bundle's network made of an image: ``vector`` holds float32 values, little-endian. Each
+#: bundle has its own, so that another version makes none of these wrong.
+embeddings = Table(
+    "embeddings",
+    metadata,
+    _id(),
+    _image(),
+    Column("bundle_digest", String(64), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    # Whether the bundle knew the image for a scan; true where it cannot say.
+    Column("known", Boolean, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("image_digest", "bundle_digest"),
+    Index("ix_embeddings_bundle_digest_id", "bundle_digest", "id"),
+)
+
 #: What happened to a case, in order of ``id``. ``submission_key`` is a comment's own.
 case_events = Table(
     "case_events",
@@ -316,4 +334,5 @@ APPEND_ONLY = (
     "case_events",
     "overrides",
     "site_prevalences",
+    "embeddings",
 )

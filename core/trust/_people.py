@@ -30,6 +30,8 @@ class Permission(StrEnum):
     READ_SCANS = "read_scans"
     #: Send feedback on a scan, and see what became of one's own.
     SEND_FEEDBACK = "send_feedback"
+    #: See the images and settled labels of other cases beside a scan that is being read.
+    SEE_SETTLED = "see_settled"
     #: See which cases wait: case number, urgency, time and state, never an answer.
     SEE_QUEUE = "see_queue"
     #: Open a case, read it blind, and see the answers after that.
@@ -46,6 +48,8 @@ class Permission(StrEnum):
 # - a clinician neither reviews nor settles: nobody settles a case on which they gave an opinion;
 # - a reviewer does not upload scans to the model: one could ask it about a case still to be
 #   read blind;
+# - only a clinician sees settled cases beside a scan, for whoever reads blind must see no outcome,
+#   and whoever manages treats nobody;
 # - everybody sees how well the models do in general: that tells a blind reader nothing of a case;
 # - an administrator sees how long the queue is and may try a model, but neither opens a case nor
 #   settles one: managing people is no licence to label, and without a blind read of one's own
@@ -53,7 +57,12 @@ class Permission(StrEnum):
 _ALLOWED: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.CLINICIAN: frozenset(
-            {Permission.READ_SCANS, Permission.SEND_FEEDBACK, Permission.SEE_MODELS}
+            {
+                Permission.READ_SCANS,
+                Permission.SEND_FEEDBACK,
+                Permission.SEE_SETTLED,
+                Permission.SEE_MODELS,
+            }
         ),
         Role.REVIEWER: frozenset(
             {Permission.SEE_QUEUE, Permission.REVIEW, Permission.SETTLE, Permission.SEE_MODELS}

@@ -336,6 +336,7 @@ def _feedback(entry: Entry, item: OpenScan, maps: tuple[SentExplanation, ...] = 
         override_reason=item.reason,
         measures=tuple(measure.to_dict() for measure in item.measures),
         explanations=maps,
+        embedding=None if item.prediction is None else item.prediction.embedding,
     )
 
 

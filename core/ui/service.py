@@ -17,8 +17,10 @@ from starlette.formparsers import MultiPartParser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.errors import SettingsError, StoreError
+from core.errors import OverreadError, SettingsError, StoreError
+from core.jobs import shared_runner
 from core.model import WarmUp, warm_up
+from core.review import SimilarCases
 from core.settings import Settings, load_settings
 from core.store import Store
 from core.text import _
@@ -54,6 +56,18 @@ def store() -> Store:
 def model() -> WarmUp:
     """Return the handle on the model that loads in the background, and on what comes after it."""
     return warm_up(settings(), _once_loaded)
+
+
+@st.cache_resource(show_spinner=False)
+def similar_cases() -> SimilarCases:
+    """Return what finds similar settled cases.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be reached; tried again on next call.
+    """
+    return SimilarCases(store())
 
 
 def _once_loaded() -> None:
@@ -143,6 +157,18 @@ async def _warm_and_follow() -> None:
 def follow_active() -> None:
     """Get another version of the model ready, if one became active; see ``WarmUp.follow``."""
     model().follow()
+    keep_similar_cases()
+
+
+def keep_similar_cases() -> None:
+    """Get the settled cases ready for the version that answers, in the background."""
+    if model().status().state != "ready":
+        return
+    try:
+        similar_cases().keep_up(model().get_predictor(), shared_runner())
+    except OverreadError as error:
+        # The panel says so to whoever asks; it is tried again.
+        logger.info("Similar cases are not kept up: %s", error)
 
 
 def keep_uploads_off_the_disk() -> None:
@@ -160,6 +186,7 @@ def load_model_again() -> None:
 
 def stop() -> None:
     """Let go of the database."""
+    similar_cases.clear()
     store.clear()
 
 

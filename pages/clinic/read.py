@@ -14,6 +14,7 @@ from core.ui.reading import let_the_model_read
 from core.ui.reading_list import reading_list
 from core.ui.reading_room import reading_room
 from core.ui.seen import seen_before_line
+from core.ui.similar_panel import similar_panel
 
 person = session.signed_in(Permission.READ_SCANS)
 reading = reading_list()
@@ -44,6 +45,7 @@ with st.container():
     seen_before_line(entry, person)
 forget_panels(entry)
 reading_room(entry, person)
+similar_panel(entry, person)
 if Permission.SEND_FEEDBACK in permissions_of(person.role):
     case_panel(entry, person)
     feedback_form(entry, person)

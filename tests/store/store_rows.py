@@ -101,6 +101,13 @@ PREVALENCE = {
     "person_id": "p1",
     "at": NOW,
 }
+EMBEDDING = {
+    "image_digest": "a" * 64,
+    "bundle_digest": "c" * 64,
+    "vector": bytes(8),
+    "known": True,
+    "at": NOW,
+}
 
 
 def fill(store: Store) -> None:
@@ -116,5 +123,6 @@ def fill(store: Store) -> None:
             (schema.case_events, EVENT),
             (schema.overrides, OVERRIDE),
             (schema.site_prevalences, PREVALENCE),
+            (schema.embeddings, EMBEDDING),
         ):
             connection.execute(insert(table).values(**row))
