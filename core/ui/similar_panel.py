@@ -19,7 +19,7 @@ from core.ui.open_scan import Entry, OpenScan
 from core.ui.wording import class_name, origin_name, percent
 
 #: Longest side of a thumbnail as it is sent, and the width of its tile, in pixels.
-_SENT, _TILE = 320, 164
+_SENT, _TILE = 320, 156
 
 
 @st.fragment
@@ -150,7 +150,7 @@ def _show(found: Similar, person: Person) -> None:
             ":material/social_distance: "
             + _("None of them is near: most settled cases are as alike to each other.")
         )
-    with st.container(horizontal=True, gap="medium", key="similar-cases"):
+    with st.container(horizontal=True, gap="small", key="similar-cases"):
         for place, case in enumerate(found.cases, 1):
             with st.container(width=_TILE, gap="xsmall", key=f"similar-case-{place}"):
                 _tile(case, place, person)
