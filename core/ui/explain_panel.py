@@ -31,6 +31,7 @@ from core.ui.explain_layer import colour_bar, scale_of
 from core.ui.explain_screen import question_of, what_is_asked
 from core.ui.explain_words import (
     agreement_words,
+    disagreement_means,
     faithful_words,
     hidden_words,
     method_name,
@@ -179,8 +180,8 @@ def _in_words(
             said = agreement_words(question.method, other, agreed)
             (words if agreed.agree else apart).append(said)
     st.markdown(" ".join([*words, _("A check to challenge, not proof.")]))
-    for line in apart:
-        st.warning(line, icon=":material/call_split:")
+    if apart:
+        st.warning(" ".join([*apart, disagreement_means()]), icon=":material/call_split:")
 
 
 def _evidence(

@@ -162,11 +162,15 @@ def agreement_words(one: str, other: str, found: Agreement) -> str:
         if found.agree
         else _(
             "{one} and {other} disagree (rank correlation {correlation}; {overlap} of the hottest "
-            "tenth is the same). At most one of them shows what the answer came from: go by "
-            "neither alone."
+            "tenth is the same)."
         )
     )
     return text.format(**names, **figures)
+
+
+def disagreement_means() -> str:
+    """Say what follows where two methods disagree."""
+    return _("At most one of them shows what the answer came from: go by neither alone.")
 
 
 def hidden_words(hidden: Occlusion) -> str:
