@@ -106,7 +106,7 @@ def test_a_file_is_made_of_what_is_entered_when_it_is_asked_for() -> None:
 
 def test_a_file_speaks_the_language_of_the_page_that_offered_it() -> None:
     case = phantom().case_number
-    made = report_panel._in("zh_CN", lambda: language().encode())
+    made = report_panel.in_language("zh_CN", lambda: language().encode())
     assert made() == b"zh_CN"
     assert language() == "en"
     app = shown(_page, make=given, case_number=case)
