@@ -35,6 +35,8 @@ class Forward:
 
     Attributes
     ----------
+    embeds
+        Whether it gives an embedding.
     has_lesion_map
         Whether the card names a lesion output.
     heat_available
@@ -50,7 +52,7 @@ class Forward:
 
     def __init__(self, model: Any, card: Card, *, embed: bool = False, held: bool = True) -> None:
         self._model = model
-        self._embed = embed
+        self.embeds = embed
         self._held = held
         self._tracing = RLock()
         self.card = card
@@ -59,7 +61,7 @@ class Forward:
 
     def unheld(self) -> Forward:
         """Return the pass of the same model in which ``stop_gradient`` does nothing."""
-        other = Forward(self._model, self.card, embed=self._embed, held=False)
+        other = Forward(self._model, self.card, embed=self.embeds, held=False)
         other._tracing = self._tracing
         return other
 
@@ -86,7 +88,7 @@ class Forward:
             layers = {
                 names.cam_features if out is chosen else name: out for name, out in layers.items()
             }
-        embedding = self._embedding(by_name, features) if self._embed else None
+        embedding = self._embedding(by_name, features) if self.embeds else None
         logits, scores = self._classes(result, by_name, steps)
         if logits.shape[1:] != (len(self.card.labels),):
             raise BundleInvalid(_("The model has another number of classes than its card."))

@@ -70,6 +70,7 @@ class KerasNetwork:
         self._compiled = compiled
         self._compile_answer = compile_answer
         self._answer: Any = None
+        self._embedding: Any = None
         self._compiling = Lock()
         self._forward = forward
         self.has_lesion_map = forward.has_lesion_map
@@ -92,14 +93,10 @@ class KerasNetwork:
             else:
                 raw = self._compiled(tf.constant(inputs), tf.constant(targets))
         except tf.errors.OpError as error:
-            raise PredictionFailed(
-                _("The model stopped before it had an answer. Please try this scan again.")
-            ) from error
+            raise _stopped() from error
         found = {name: np.array(value.numpy()) for name, value in raw.items()}
         if not all(np.isfinite(values).all() for values in found.values()):
-            raise PredictionFailed(
-                _("The model gave no usable answer for this scan. Read it without the model.")
-            )
+            raise _no_answer()
         return NetworkOutput(
             found["probabilities"],
             np.clip(found["lesion"], 0, 1) if self.has_lesion_map else None,
@@ -113,12 +110,54 @@ class KerasNetwork:
         """Return what answers questions about this network; nothing is compiled yet."""
         return KerasProbe(self._forward, gate)
 
+    def embeddings(self, inputs: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return the embeddings (N, D) alone; None where the network was loaded without.
+
+        A call of its own: of a network that reads a picture several times, an embedding needs but
+        a small part.
+
+        Raises
+        ------
+        PredictionFailed
+            As for a read.
+        """
+        if not self._forward.embeds:
+            return None
+        tf = import_tensorflow()
+        with self._compiling:
+            if self._embedding is None:
+                signature = [tf.TensorSpec((None, *inputs.shape[1:]), tf.float32)]
+                self._embedding = tf.function(
+                    lambda values: self._forward(values).embedding,
+                    input_signature=signature,
+                    autograph=False,
+                ).get_concrete_function()
+        try:
+            found = np.array(self._embedding(tf.constant(inputs)).numpy())
+        except tf.errors.OpError as error:
+            raise _stopped() from error
+        if not np.isfinite(found).all():
+            raise _no_answer()
+        return found
+
     def _answers(self) -> Any:
         """Return the call without heat; made when it is first asked for, as pages never do."""
         with self._compiling:
             if self._answer is None:
                 self._answer = self._compile_answer()
             return self._answer
+
+
+def _stopped() -> PredictionFailed:
+    return PredictionFailed(
+        _("The model stopped before it had an answer. Please try this scan again.")
+    )
+
+
+def _no_answer() -> PredictionFailed:
+    return PredictionFailed(
+        _("The model gave no usable answer for this scan. Read it without the model.")
+    )
 
 
 def import_tensorflow() -> Any:
@@ -206,7 +245,7 @@ def embeddings_of(
     found: list[NDArray[np.float32]] = []
     for batch in batched(scans, batch_size):
         inputs = np.stack([prepare(scan, spec).pixels for scan in batch])
-        embedding = network(inputs, None).embedding
+        embedding = network.embeddings(inputs)
         if embedding is None:
             raise BundleInvalid(_("The model has no embedding to tell a scan by."))
         found.append(embedding)
