@@ -68,6 +68,7 @@ def reading_room(entry: Entry, person: Person) -> None:
             st.caption(":material/info: " + note_line(note))
         _answer(item, person)
     # Below both columns, so that on a phone the answer comes straight after the picture.
+    explain_panel(item, result, heat=layers.heat)
     if item.prediction is not None:
         with st.container(border=True, key="shape"):
             shape_controls(item)
@@ -111,7 +112,6 @@ def _picture(
     if item.prediction is not None:
         threshold_controls(item)
     _all_frames(entry)
-    explain_panel(item, result, heat=layers.heat)
     return layers
 
 

@@ -44,6 +44,8 @@ def test_methods_are_compared_with_one_zoom_and_sliders_fetch_nothing(
 ) -> None:
     watched = visit(server)
     page = watched.page
+    # The server has just started: on a busy machine its model takes a while.
+    page.set_default_timeout(120_000)
     read_a_scan(page, phantom(41))
     first = wait_until_made(page, "overlay", None)
     pick(page, "Explained by", "HiResCAM")
