@@ -19,7 +19,7 @@ SAMPLES = sorted((ROOT / "assets" / "samples").glob("*.png"))
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     settings = Settings(var=tmp_path_factory.mktemp("empty"), database_url="")
     assert list_bundles(settings, TASK), "no bundle ships in this checkout"
-    assert [entry.reason for entry in list_bundles(settings, TASK)] == [None] * 2
+    assert [entry.reason for entry in list_bundles(settings, TASK)] == [None] * 3
     return Predictor.load(TASK, settings=settings)
 
 
@@ -48,3 +48,8 @@ def test_the_shipped_model_reads_the_samples(shipped: Predictor, path: Path) -> 
     assert read.heat().shape == lesion.shape == (scan.height, scan.width)
     assert np.isfinite(list(read.probabilities.values())).all()
     assert read.interval is not None
+
+
+def test_no_map_of_the_closer_reading_is_drawn_over_the_whole_scan(shipped: Predictor) -> None:
+    # Its places are those of a square around the lesion: heat from one would lie elsewhere.
+    assert shipped.probe().layers() == ("cam_features",)
