@@ -47,9 +47,14 @@ class WarmUp:
     out stays what it is.
     """
 
-    def __init__(self, settings: Settings, loaded: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loaded: Callable[[], None] | None = None,
+        imported: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
-        self._loaded = loaded
+        self._loaded, self._imported = loaded, imported
         self._changed = Condition()
         self._status = WarmUpStatus("waiting")
         self._predictor: Predictor | None = None
@@ -163,6 +168,8 @@ class WarmUp:
         try:
             self._report(WarmUpStatus("importing"))
             import_tensorflow()
+            if self._imported is not None:
+                self._imported()
             self._report(WarmUpStatus("loading"))
             self._take(Predictor.load(self._settings.task, settings=self._settings))
             self._report(WarmUpStatus("ready"))
@@ -203,7 +210,11 @@ class WarmUp:
             self._changed.notify_all()
 
 
-def warm_up(settings: Settings, loaded: Callable[[], None] | None = None) -> WarmUp:
+def warm_up(
+    settings: Settings,
+    loaded: Callable[[], None] | None = None,
+    imported: Callable[[], None] | None = None,
+) -> WarmUp:
     """Import TensorFlow, load the task's model and run it once, in the background.
 
     Parameters
@@ -213,7 +224,9 @@ def warm_up(settings: Settings, loaded: Callable[[], None] | None = None) -> War
     loaded
         Called on the thread that loads, once the model can be used and before it says so; again
         whenever another version took its place.
+    imported
+        Called on that thread once TensorFlow is there, before the model is loaded.
     """
-    warming = WarmUp(settings, loaded)
+    warming = WarmUp(settings, loaded, imported)
     warming.start()
     return warming

@@ -102,7 +102,7 @@ def _show_progress() -> None:
         st.progress(status.share, said)
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def _wait_for_model(warm: WarmUp) -> None:
     """Say what the model is doing, and show the answer as soon as it can be given."""
     state = warm.status().state

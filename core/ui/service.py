@@ -55,7 +55,7 @@ def store() -> Store:
 @st.cache_resource(show_spinner=False)
 def model() -> WarmUp:
     """Return the handle on the model that loads in the background, and on what comes after it."""
-    return warm_up(settings(), _once_loaded)
+    return warm_up(settings(), set_aside_what_stays, _once_imported)
 
 
 @st.cache_resource(show_spinner=False)
@@ -70,9 +70,12 @@ def similar_cases() -> SimilarCases:
     return SimilarCases(store())
 
 
-def _once_loaded() -> None:
-    set_aside_what_stays()
+def _once_imported() -> None:
+    # Before the model is loaded: a page that waits for it runs each second, and collecting garbage
+    # after each of its runs took more of the processor than the loading, which never came to its
+    # end on a slow machine.
     keep_what_is_compiled()
+    set_aside_what_stays()
 
 
 def set_aside_what_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from core.errors import BundleNotFound, SettingsError
-from core.model import import_tensorflow
+from core.model import Predictor, import_tensorflow
 from core.ui import service
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -192,6 +193,30 @@ def test_running_a_page_does_not_make_the_next_read_wait_for_the_model_to_be_pre
     service.keep_what_is_compiled()
     AppTest.from_function(page).run()
     assert not cleared
+
+
+def test_a_page_that_waits_does_not_keep_the_model_from_being_loaded(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Garbage is collected after each run of a page: TensorFlow must be out of its sight by then.
+    import_tensorflow()
+    import keras
+
+    when: list[tuple[str, bool]] = []
+    load, freeze = Predictor.load, gc.freeze
+
+    def loading(*given: Any, **named: Any) -> Predictor:
+        when.append(("load", keras.backend.clear_session is service._leave_as_it_is))
+        return load(*given, **named)
+
+    monkeypatch.setattr(keras.backend, "clear_session", keras.backend.clear_session)
+    monkeypatch.setattr(Predictor, "load", loading)
+    monkeypatch.setattr(gc, "freeze", lambda: when.append(("set aside", True)) or freeze())
+    monkeypatch.setenv("OVERREAD_TASK", "own-task")
+    bundle_factory.write(site / "models", card=bundle_factory.lesion_card("own-task"))
+    service.model().get_predictor(timeout=120)
+    assert when[0][0] == "set aside"
+    assert ("load", True) in when
 
 
 def test_a_model_that_was_repaired_is_loaded_without_a_restart(
