@@ -30,7 +30,7 @@ def choices(item: OpenScan, prediction: Prediction) -> None:
         st.selectbox(
             _("Explained by"),
             METHODS,
-            format_func=method_name,
+            format_func={name: method_name(name) for name in METHODS}.__getitem__,
             width=210,
             **_kept(item, "method", why_.method, _take_method),
         )
@@ -38,17 +38,25 @@ def choices(item: OpenScan, prediction: Prediction) -> None:
             signs = (False, True) if why_.method in _TWO_SIDED else (False,)
             answer = prediction.heat_class
             labels = sorted(prediction.labels, key=lambda label: label != answer)
+            # Words of the language that this run is in, whoever asks for them.
+            questions = {
+                (label, against): why(label, against=against)
+                for label in labels
+                for against in signs
+            }
             st.selectbox(
                 _("Question"),
-                [(label, against) for label in labels for against in signs],
-                format_func=lambda pair: why(pair[0], against=pair[1]),
+                list(questions),
+                format_func=questions.__getitem__,
                 width=210,
                 **_kept(item, "target", (why_.target or answer, why_.against), _take_target),
             )
+        others = [name for name in METHODS if name not in (why_.method, "occlusion")]
+        beside = {"": _("No second map")} | {name: method_name(name) for name in others}
         st.selectbox(
             _("Beside it"),
-            ["", *(name for name in METHODS if name not in (why_.method, "occlusion"))],
-            format_func=lambda name: method_name(name) if name else _("No second map"),
+            list(beside),
+            format_func=beside.__getitem__,
             width=210,
             **_kept(item, "second", why_.second, _take_second),
         )
@@ -118,7 +126,7 @@ def occluding(item: OpenScan, asked: Asked) -> None:
         st.selectbox(
             _("Region"),
             list(range(count)),
-            format_func=lambda n: _("Your region {n}").format(n=n + 1),
+            format_func=[_("Your region {n}").format(n=n + 1) for n in range(count)].__getitem__,
             width=160,
             **_kept(item, "region", place, _take_region),
         )

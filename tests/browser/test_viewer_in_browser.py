@@ -141,7 +141,7 @@ def test_the_untouched_image_stands_beside_outlines_that_say_whose_they_are(
     captions = page.locator("figcaption").all_inner_texts()
     assert captions == ["Untouched", "AI outline, unconfirmed"]
     untouched = page.locator("figure").first
-    assert untouched.locator("image").count() == 1
+    assert untouched.locator("image[href]").count() == 1
     assert untouched.locator("path").count() == 0
 
 
