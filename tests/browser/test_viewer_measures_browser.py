@@ -52,6 +52,8 @@ def test_a_distance_counts_both_directions_with_their_own_spacing(
 def test_what_is_said_while_drawing_is_what_counts_in_the_end(open_page: Open, server: str) -> None:
     page = show(open_page, server, "uneven").page
     for name in ("a distance", "an ellipse"):
+        # What was drawn before is with the server by now.
+        page.wait_for_timeout(1000)
         tool(page, name)
         pane(page).scroll_into_view_if_needed()
         box = pane(page).bounding_box()
@@ -60,12 +62,11 @@ def test_what_is_said_while_drawing_is_what_counts_in_the_end(open_page: Open, s
         page.mouse.move(x - 80 - shift, y - 60)
         page.mouse.down()
         page.mouse.move(x + 70, y + 40 + shift, steps=4)
-        count = 1 if name == "a distance" else 2
         # A busy browser says it a moment after the pointer has moved.
-        until(page, lambda n=count: len(rows(page)) == n)
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(500)
         drawn = rows(page)[-1]
         page.mouse.up()
+        count = 1 if name == "a distance" else 2
         until(page, lambda n=count: len(said(page, "Measures")) == n)
         page.wait_for_timeout(300)
         assert rows(page)[-1] == drawn
