@@ -27,6 +27,8 @@ _HOTTEST = 0.1
 _PEAK = 0.01
 #: Two maps agree where no more than this share of the shifts of one of them fits as well.
 CHANCE = 0.05
+#: Two maps are one where no pixel differs by more than this share of the peak.
+SAME = 1e-3
 #: Deviation of noise nobody sees, in grey levels of 255.
 NOISE = 2.0
 COPIES = 4
@@ -69,12 +71,17 @@ class Agreement:
         What chance gives with these two maps: 95 % of the shifts of one of them over the other,
         round the edges, reach no more. Smooth maps resemble each other by chance far more than
         rough ones, so the limit is not the same for every pair.
+    same
+        Whether the two are one map but for their scale, to :data:`SAME` of the peak: then the
+        second is no second opinion. Grad-CAM and HiResCAM are, where the score is linear in the
+        features of the layer.
     """
 
     correlation: float
     overlap: float
     chance_correlation: float = 1.0
     chance_overlap: float = 1.0
+    same: bool = False
 
     @property
     def agree(self) -> bool:
@@ -241,8 +248,19 @@ def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> Agreement:
     overlaps = (there[shifts] & here).sum(axis=1) / most
     # The first shift is none at all.
     return Agreement(
-        float(correlations[0]), float(overlaps[0]), _by_chance(correlations), _by_chance(overlaps)
+        float(correlations[0]),
+        float(overlaps[0]),
+        _by_chance(correlations),
+        _by_chance(overlaps),
+        _one_map(one, other),
     )
+
+
+def _one_map(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    peaks = float(np.abs(one).max()), float(np.abs(other).max())
+    if min(peaks) == 0:
+        return False
+    return bool(np.abs(one / peaks[0] - other / peaks[1]).max() <= SAME)
 
 
 @cache

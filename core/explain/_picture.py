@@ -49,11 +49,14 @@ class Drawing:
         Share of the limit, 0..1, below which nothing is drawn.
     limit
         The value, in the map's unit, of the last colour; that of :func:`drawn_limit` if left out.
+    against
+        Whether of a signed map only what speaks against the target is drawn, to the same limit.
     """
 
     opacity: float = 0.6
     cut_off: float = 0.0
     limit: float | None = None
+    against: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is no share or no limit."""
@@ -81,6 +84,8 @@ def blend(
     pixels = scan.pixels
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if explanation.signed and chosen.against:
+        values = np.minimum(values, np.float32(0))
     strength = np.minimum(np.abs(values) / np.float32(limit), 1)
     strength[strength < chosen.cut_off] = 0
     share = (strength * np.float32(chosen.opacity))[..., None]
@@ -181,9 +186,15 @@ def drawn_values(explanation: Explanation) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(explanation.values, (0, 0), width), np.float32)
 
 
-def drawn_limit(explanation: Explanation) -> float:
-    """Return the value of the last colour: the largest, but for few pixels of a signed map."""
-    size = np.abs(drawn_values(explanation))
+def drawn_limit(explanation: Explanation, values: NDArray[np.float32] | None = None) -> float:
+    """Return the value of the last colour: the largest, but for few pixels of a signed map.
+
+    Parameters
+    ----------
+    values
+        Of :func:`drawn_values`, where they are at hand or were made smaller.
+    """
+    size = np.abs(drawn_values(explanation) if values is None else values)
     peak = float(size.max())
     if not explanation.signed or explanation.method == "occlusion":
         return peak
@@ -243,7 +254,11 @@ def _lines(scan: Scan, made: Explanation, model: str, chosen: Drawing) -> list[s
         unit_words(made.unit),
     ]
     if made.signed:
-        lines.append(_("Blue speaks against it, orange for it."))
+        lines.append(
+            _("Only what speaks against it is drawn, in blue.")
+            if chosen.against
+            else _("Blue speaks against it, orange for it.")
+        )
     if made.method == "expected-gradients":
         lines.append(_("Drawn smoothed: single pixels are noise."))
     if made.base_value is not None and made.output is not None and made.gap is not None:

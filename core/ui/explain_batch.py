@@ -12,12 +12,13 @@ import zipfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import Event
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ExplanationError, OverreadError
+from core.errors import ExplanationError, JobCancelled, OverreadError
 from core.explain import (
     Drawing,
     Row,
@@ -97,6 +98,7 @@ def explain_list(
     target: str,
     *,
     measured: bool,
+    stop: Event | None = None,
 ) -> Generator[Outcome]:
     """Explain scans one by one; one that cannot be explained is named and stops no other.
 
@@ -111,6 +113,8 @@ def explain_list(
         What is asked; an empty target stands for the class of each scan's own answer.
     measured
         Whether faithfulness and stability are measured too.
+    stop
+        Once set, the scan under way is left and no other begun.
     """
     held = 0
     for turn in turns[:MOST_SCANS]:
@@ -131,7 +135,9 @@ def explain_list(
                         "to explain it."
                     )
                 )
-            outcome = _one(model, turn, about, measured=measured)
+            outcome = _one(model, turn, about, stop or Event(), measured=measured)
+        except JobCancelled:
+            return
         except OverreadError as error:
             outcome = Outcome(turn.scan, replace(about, problem=str(error)))
         except (OSError, MemoryError, ValueError, LookupError, RuntimeError):
@@ -158,18 +164,19 @@ def _about(turn: Turn, method: str, target: str) -> Row:
     )
 
 
-def _one(model: Predictor, turn: Turn, about: Row, *, measured: bool) -> Outcome:
+def _one(model: Predictor, turn: Turn, about: Row, stop: Event, *, measured: bool) -> Outcome:
     question = Question(turn.scan.digest, about.bundle_digest, about.method, about.target)
 
-    def unwatched(_done: int, _total: int) -> None:
-        """Let one scan run to its end: a list is stopped between two."""
+    def watch(_done: int, _total: int) -> None:
+        if stop.is_set():
+            raise JobCancelled(_("This was stopped before it was done."))
 
     shelf = kept_explanations()
     # Twice, for the shelf may have let go of it in between.
     for _attempt in range(2):
-        explain(model, turn.scan, question, unwatched)
+        explain(model, turn.scan, question, watch)
         if measured:
-            measure(model, turn.scan, question, unwatched)
+            measure(model, turn.scan, question, watch)
         found = shelf.get(question)
         if found is not None and found.explanation is not None:
             break

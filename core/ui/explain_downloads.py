@@ -42,7 +42,7 @@ def explain_downloads(item: OpenScan, prediction: Prediction, layers: Layers) ->
     )
     if not panel.open:
         return
-    drawing = Drawing(layers.heat_opacity, layers.heat_cut)
+    drawing = Drawing(layers.heat_opacity, layers.heat_cut, against=item.why.against)
     with panel:
         st.caption(
             _(

@@ -12,15 +12,20 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.explain import PER, Explanation, colour_table, colours, drawn_values, unit_words
+from core.explain import (
+    PER,
+    Explanation,
+    colour_table,
+    colours,
+    drawn_limit,
+    drawn_values,
+    unit_words,
+)
 from core.text import _
 from core.ui.explain_kept import Question
 from core.ui.explain_words import method_name, speaks, why
 from core.ui.open_scan import DRAWN_HEAT
 from core.ui.picture import Heat
-
-#: Share of the pixels of a fine signed map that reach the end of the colours at most.
-_BEYOND = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +55,8 @@ def drawn(explanation: Explanation, *, against: bool = False) -> Drawn:
         high, wide = (max(1, round(side * DRAWN_HEAT / longer)) for side in values.shape)
         values = cv2.resize(values, (wide, high), interpolation=cv2.INTER_AREA)
     values = np.asarray(values, np.float32)
-    size = np.abs(values)
-    peak = float(size.max())
-    limit = peak
-    if explanation.signed and explanation.method != "occlusion":
-        limit = float(np.quantile(size, 1 - _BEYOND)) or peak
+    peak = float(np.abs(values).max())
+    limit = drawn_limit(explanation, values)
     if against:
         values = np.minimum(values, np.float32(0))
     # A peak that was averaged away leaves nothing to draw, and no scale to draw it on.

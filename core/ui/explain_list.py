@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event
 
 import numpy as np
 import streamlit as st
@@ -46,12 +47,15 @@ class _Run:
         What was asked.
     shown
         The images by digest, for their outlines and their panels.
+    stop
+        Set to leave the scan under way too.
     """
 
     job: Job[Outcome]
     method: str
     target: str
     shown: dict[str, OpenScan]
+    stop: Event
 
 
 def explain_all(reading: ReadingList) -> None:
@@ -127,16 +131,19 @@ def _start(items: list[OpenScan], method: str, target: str, *, measured: bool) -
             if model is not None:
                 models[found.bundle_digest] = model
     turns = [_turn(item) for item in items]
+    stop = Event()
     try:
         job = list_runner().start(
-            lambda: explain_list(models, turns, method, target, measured=measured),
+            lambda: explain_list(models, turns, method, target, measured=measured, stop=stop),
             total=len(turns),
             name="explain-list",
         )
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.session_state[_KEY] = _Run(job, method, target, {item.digest: item for item in items})
+    st.session_state[_KEY] = _Run(
+        job, method, target, {item.digest: item for item in items}, stop
+    )
     st.rerun()
 
 
@@ -162,7 +169,7 @@ def _follow() -> None:
     st.caption(asked_name(run.method, run.target) if run.target else method_name(run.method))
     st.progress(status.share, progress_words(status))
     st.button(
-        _("Stop after this scan"),
+        _("Stop"),
         icon=":material/stop:",
         key="explain-list-stop",
         on_click=_stop,
@@ -173,6 +180,7 @@ def _stop() -> None:
     # By the session and not by the job: what Streamlit keeps to call must not hold the work.
     run: _Run | None = st.session_state.get(_KEY)
     if run is not None:
+        run.stop.set()
         run.job.cancel()
 
 

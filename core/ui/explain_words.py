@@ -153,6 +153,10 @@ def faithful_words(curves: Curves | None) -> str:
 def agreement_words(one: str, other: str, found: Agreement) -> str:
     """Say in one sentence whether two methods say the same of a class."""
     names = {"one": method_name(one), "other": method_name(other)}
+    if found.same:
+        return _("{one} and {other} give one and the same map here: no second opinion.").format(
+            **names
+        )
     figures = {"correlation": f"{found.correlation:.2f}", "overlap": percent(found.overlap)}
     text = (
         _(

@@ -157,10 +157,15 @@ class Viewer {
     this.tell("measures", { measures: measures.map(({ kind, points }) => ({ kind, points })) });
   }
 
+  // What is measured on the frame in view, with the one that is being drawn.
+  get measuresShown() {
+    if (this.elsewhere) return [];
+    return this.pending ? [...this.measures, this.pending] : this.measures;
+  }
+
   showMeasures() {
     for (const pane of this.panes) if (pane.main) pane.showMeasures();
-    const shown = this.pending ? [...this.measures, this.pending] : this.measures;
-    this.list.show(this.elsewhere ? [] : shown, this.data);
+    this.list.show(this.measuresShown, this.data);
   }
 
   sendFrame(frame) {
@@ -364,7 +369,7 @@ class Viewer {
     const said = notes.join(" ");
     if (this.notes.textContent !== said) this.notes.textContent = said;
     this.windowRow.show();
-    this.list.show(this.elsewhere ? [] : this.measures, this.data);
+    this.list.show(this.measuresShown, this.data);
   }
 
   zoom(factor, at) {

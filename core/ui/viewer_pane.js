@@ -31,6 +31,7 @@ export class Pane {
       viewer.requestDraw();
     });
     this.makeHeat();
+    this.makeContour();
     if (this.overlay) this.makeOverlay();
     this.listen();
   }
@@ -63,21 +64,34 @@ export class Pane {
     else this.heat.removeAttribute("filter");
   }
 
-  makeOverlay() {
+  // Both maps of a comparison lie under the same outline.
+  makeContour() {
+    if (this.kind === "beside") return;
     this.vectors = svg("g");
-    this.fill = svg("path", "fill");
     this.casing = svg("path", "casing");
     this.outline = svg("path", "outline");
+    centred(this.vectors);
+    this.vectors.append(this.casing, this.outline);
+    this.world.append(this.vectors);
+  }
+
+  showContour(rings, data) {
+    const d = data.contour ? rings.map((ring) => toPath(ring)).join("") : "";
+    this.vectors.setAttribute("class", data.kind);
+    this.casing.setAttribute("d", d);
+    this.outline.setAttribute("d", d);
+  }
+
+  makeOverlay() {
+    this.fill = svg("path", "fill");
     this.chords = svg("path", "chord");
     this.labels = svg("g", "labels");
     this.regionCasing = svg("path", "casing");
     this.region = svg("path", "region");
     this.stroke = svg("path", "stroke");
     this.own = svg("g", "own");
-    centred(this.vectors);
-    this.vectors.append(this.fill, this.casing, this.outline, this.chords, this.labels,
-      this.regionCasing, this.region, this.own, this.stroke);
-    this.world.append(this.vectors);
+    this.vectors.prepend(this.fill);
+    this.vectors.append(this.chords, this.labels, this.regionCasing, this.region, this.own, this.stroke);
   }
 
   // The pane that calipers are drawn on: the overlay, or the only one there is.
@@ -110,14 +124,11 @@ export class Pane {
       this.world.append(this.measures.group);
     } else this.measures?.group.remove();
     if (this.heat) this.showHeat(this.overlay ? data.heat : second?.heat, data);
-    if (!this.overlay) return;
-    this.vectors.setAttribute("class", data.kind);
     const rings = split(decode(data.points), data.rings);
-    const d = rings.map((ring) => toPath(ring)).join("");
-    this.fill.setAttribute("d", data.maskOpacity ? d : "");
+    if (this.vectors) this.showContour(this.overlay || second ? rings : [], data);
+    if (!this.overlay) return;
+    this.fill.setAttribute("d", data.maskOpacity ? rings.map((ring) => toPath(ring)).join("") : "");
     this.fill.style.fillOpacity = data.maskOpacity;
-    this.casing.setAttribute("d", data.contour ? d : "");
-    this.outline.setAttribute("d", data.contour ? d : "");
     this.chords.setAttribute("d", data.chords.map((c) => `M${c[0]} ${c[1]}L${c[2]} ${c[3]}`).join(""));
     const shown = data.contour || data.maskOpacity;
     this.labels.replaceChildren(...(shown ? rings : []).flatMap((ring, i) =>
@@ -173,9 +184,7 @@ export class Pane {
   }
 
   showMeasures() {
-    const { viewer } = this;
-    const shown = viewer.pending ? [...viewer.measures, viewer.pending] : viewer.measures;
-    this.measures?.show(viewer.elsewhere ? [] : shown, this.view.scale);
+    this.measures?.show(this.viewer.measuresShown, this.view.scale);
   }
 
   showScale() {
@@ -208,7 +217,7 @@ export class Pane {
     this.loading.textContent = words;
     const hidden = viewer.elsewhere ? "none" : "";
     if (this.heat) this.heat.style.display = hidden;
-    if (this.overlay) this.vectors.style.display = hidden;
+    if (this.vectors) this.vectors.style.display = hidden;
     if (!frame && !deeply) {
       this.canvas?.remove();
       this.canvas = null;

@@ -25,26 +25,13 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser"), str(ROOT / "tests" / "model")]
-from browser_kit import ARGUMENTS, CHROMIUM, serving, watch  # noqa: E402
+from browser_kit import ARGUMENTS, CHROMIUM, WATCH_OUTLINE, serving, watch  # noqa: E402
 
 from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom  # noqa: E402
 
 LIMITS = {"milliseconds": 300.0}
 #: The first moves warm the server up and do not count.
 WARM = 3
-
-_WATCH = """() => {
-  const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
-  const path = [document, ...roots].map((r) => r.querySelector("path.outline")).find(Boolean);
-  window.moves = [];
-  let start = null;
-  window.addEventListener("keydown", () => { start = performance.now(); }, true);
-  new MutationObserver(() => {
-    if (start === null) return;
-    window.moves.push(performance.now() - start);
-    start = null;
-  }).observe(path, { attributes: true, attributeFilter: ["d"] });
-}"""
 
 
 def measure(moves: int, *, small: bool) -> dict[str, Any]:
@@ -90,11 +77,11 @@ def _open(page: Any, address: str, png: bytes) -> None:
     file = {"name": "phantom.png", "mimeType": "image/png", "buffer": png}
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_text("AI result · case").wait_for()
-    page.locator("path.outline[d^=M]").wait_for(state="attached")
+    page.locator(".overlay path.outline[d^=M]").wait_for(state="attached")
     page.get_by_role("button", name="Send feedback").wait_for()
     # Until the model is prepared for questions, which happens once.
     page.wait_for_timeout(15_000)
-    page.evaluate(_WATCH)
+    page.evaluate(WATCH_OUTLINE)
 
 
 def _move(page: Any, moves: int, counts: Any) -> list[float]:
@@ -107,7 +94,7 @@ def _move(page: Any, moves: int, counts: Any) -> list[float]:
         page.wait_for_function(f"window.moves.length > {before}")
         if not counts():
             break
-        found.append(page.evaluate("window.moves.at(-1)"))
+        found.append(page.evaluate("window.moves.at(-1)[0]"))
         page.wait_for_timeout(300)
     return found
 

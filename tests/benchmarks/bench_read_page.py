@@ -23,28 +23,13 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser"), str(ROOT / "tests" / "model")]
-from browser_kit import ARGUMENTS, CHROMIUM, serving, watch  # noqa: E402
+from browser_kit import ARGUMENTS, CHROMIUM, WATCH_OUTLINE, serving, watch  # noqa: E402
 
 from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom  # noqa: E402
 
 LIMITS = {"kilobytes": 40.0, "milliseconds": 200.0}
 #: The first moves warm the server up and do not count.
 WARM = 3
-
-_WATCH = """() => {
-  const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
-  const path = [document, ...roots].map((r) => r.querySelector("path.outline")).find(Boolean);
-  window.moves = [];
-  let start = null;
-  let before = path.getAttribute("d");
-  window.addEventListener("keydown", () => { start = performance.now(); }, true);
-  new MutationObserver(() => {
-    if (start === null) return;
-    const now = path.getAttribute("d");
-    window.moves.push([performance.now() - start, now !== before]);
-    [before, start] = [now, null];
-  }).observe(path, { attributes: true, attributeFilter: ["d"] });
-}"""
 
 
 def has_shipped_model() -> bool:
@@ -99,10 +84,10 @@ def _move(
     file = {"name": "phantom.png", "mimeType": "image/png", "buffer": png}
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_text("AI result · case").wait_for()
-    page.locator("path.outline[d^=M]").wait_for(state="attached")
+    page.locator(".overlay path.outline[d^=M]").wait_for(state="attached")
     page.get_by_role("button", name="Send feedback").wait_for()
     page.wait_for_timeout(3000)
-    page.evaluate(_WATCH)
+    page.evaluate(WATCH_OUTLINE)
     slider = page.get_by_role("slider", name="Threshold")
     slider.focus()
     received = []

@@ -28,6 +28,23 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: Notes for every key press how long it took until the outline was drawn anew, in milliseconds,
+#: and whether it is another one: ``window.moves``.
+WATCH_OUTLINE = """() => {
+  const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
+  const outline = ".overlay path.outline";
+  const path = [document, ...roots].map((r) => r.querySelector(outline)).find(Boolean);
+  window.moves = [];
+  let start = null;
+  let before = path.getAttribute("d");
+  window.addEventListener("keydown", () => { start = performance.now(); }, true);
+  new MutationObserver(() => {
+    if (start === null) return;
+    const now = path.getAttribute("d");
+    window.moves.push([performance.now() - start, now !== before]);
+    [before, start] = [now, null];
+  }).observe(path, { attributes: true, attributeFilter: ["d"] });
+}"""
 
 
 def free_port() -> int:

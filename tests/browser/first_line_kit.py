@@ -67,7 +67,7 @@ def wait_for_answer(page: Any) -> str:
     """Wait for the model's answer with everything around it; return the case number."""
     answer = page.get_by_text("AI result · case")
     answer.wait_for()
-    page.locator("path.outline[d^=M]").wait_for(state="attached")
+    page.locator(".overlay path.outline[d^=M]").wait_for(state="attached")
     page.get_by_role("button", name="Send feedback").wait_for()
     idle(page)
     found = CASE.search(answer.inner_text())
@@ -82,7 +82,7 @@ def read_a_scan(page: Any, scan: Scan) -> str:
 
 
 def outline(page: Any) -> str:
-    return str(page.locator("path.outline").get_attribute("d"))
+    return str(page.locator(".overlay path.outline").get_attribute("d"))
 
 
 def move_threshold(page: Any, key: str = "ArrowLeft") -> None:

@@ -55,6 +55,9 @@ def test_methods_are_compared_with_one_zoom_and_sliders_fetch_nothing(
     captions = page.locator("figcaption").all_inner_texts()
     assert captions[0].startswith("Grad-CAM: Why")
     assert captions[1].startswith("HiResCAM: Why")
+    beside = page.locator("figure.untouched path.outline").get_attribute("d")
+    assert beside == page.locator("figure.overlay path.outline").get_attribute("d")
+    assert beside.startswith("M")
 
     page.get_by_role("button", name="Zoom in").click()
     worlds = page.locator(".pane svg > g")
@@ -85,7 +88,7 @@ def test_a_slider_answers_while_shap_runs_and_it_can_be_stopped(
     done = page.locator("figure.overlay image.heatmap[href]")
     until(page, lambda: stop.count() + done.count() > 0, "starting")
     page.get_by_role("slider", name="Threshold").press("ArrowLeft")
-    page.locator("path.outline[d^=M]").wait_for(state="attached")
+    page.locator(".overlay path.outline[d^=M]").wait_for(state="attached")
     if stop.count():
         # The small model may be done first.
         stop.first.click(timeout=2_000, force=True)

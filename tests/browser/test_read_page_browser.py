@@ -159,7 +159,7 @@ def test_a_scan_opened_on_an_emptied_list_shows_every_control_as_it_counts(
         assert outline(page)
         assert page.locator("figcaption").last.inner_text() == "AI outline, unconfirmed"
     page.get_by_role("button", name="Outline", exact=True).click()
-    page.locator("path.outline[d^=M]").wait_for(state="detached")
+    page.locator(".overlay path.outline[d^=M]").wait_for(state="detached")
     until(
         page, lambda: "unconfirmed" not in page.locator("figcaption").last.inner_text(), "saying so"
     )

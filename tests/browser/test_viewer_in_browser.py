@@ -33,11 +33,11 @@ def viewer(open_page: Open, server: str) -> Iterator[Watched]:
 
 
 def ready(watched: Watched) -> None:
-    watched.page.wait_for_selector("path.outline[d^=M]", state="attached")
+    watched.page.wait_for_selector(".overlay path.outline[d^=M]", state="attached")
 
 
 def path_of(page: Any) -> str:
-    return str(page.locator("path.outline").get_attribute("d"))
+    return str(page.locator(".overlay path.outline").get_attribute("d"))
 
 
 def move_slider(page: Any) -> None:

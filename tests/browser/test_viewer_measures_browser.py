@@ -73,6 +73,23 @@ def test_what_is_said_while_drawing_is_what_counts_in_the_end(open_page: Open, s
         assert re.search(r"\d mm", drawn)
 
 
+def test_what_is_being_drawn_stays_when_the_page_is_laid_out_anew(
+    open_page: Open, server: str
+) -> None:
+    page = show(open_page, server, "uneven").page
+    tool(page, "a distance")
+
+    def laid_out_anew() -> None:
+        until(page, lambda: len(rows(page)) == 1)
+        before = rows(page)
+        page.set_viewport_size({"width": 1280, "height": 880})
+        page.wait_for_timeout(500)
+        assert rows(page) == before
+
+    drag(page, (0.3, 0.3), (0.6, 0.6), laid_out_anew)
+    until(page, lambda: len(said(page, "Measures")) == 1)
+
+
 def test_a_handle_moves_one_end_and_a_measurement_can_be_removed(
     open_page: Open, server: str
 ) -> None:

@@ -126,6 +126,18 @@ def test_a_picture_names_what_it_is_in_the_language_of_the_page_also_where_it_is
     assert chinese.tobytes() != english.tobytes()
 
 
+def test_a_picture_of_what_speaks_against_holds_nothing_that_speaks_for():
+    scan = bundle_factory.scan(300, 500)
+    made = explained(scan)
+    whole, against = blend(scan, made), blend(scan, made, Drawing(against=True))
+    speaks_for = drawn_values(made) > 0
+    untouched = blend(scan, made, Drawing(opacity=0))
+    assert np.array_equal(against[speaks_for], untouched[speaks_for])
+    # The same limit, so that the same value has the same colour in both.
+    assert np.array_equal(against[~speaks_for], whole[~speaks_for])
+    assert not np.array_equal(whole[speaks_for], untouched[speaks_for])
+
+
 def test_a_map_is_never_drawn_over_another_scan():
     made = explained(bundle_factory.scan(40, 56, seed=1))
     with pytest.raises(ValueError, match="own scan"):

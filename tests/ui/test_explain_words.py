@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.explain import Agreement, Curves, Explanation, Occlusion, heat_inside
+from core.explain import Agreement, Curves, Explanation, Occlusion, agreement, heat_inside
 from core.ui.explain_choice import METHODS, Choice, hidden_region
 from core.ui.explain_evidence import curve_lines, curves_figure, sum_line
 from core.ui.explain_kept import Found, Kept, Question
@@ -99,6 +99,17 @@ def test_two_methods_that_disagree_are_said_to_plainly() -> None:
     assert said.startswith("Grad-CAM and SHAP by pixels disagree")
     together = Agreement(0.6, 0.5, chance_correlation=0.3, chance_overlap=0.3)
     assert " agree (" in agreement_words("grad-cam", "hires-cam", together)
+
+
+def test_a_method_that_gives_the_same_map_is_not_sold_as_a_second_opinion() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.random(SIZE)
+    first = explanation(values, signed=True)
+    scaled = explanation(7 * values, signed=True)
+    other = explanation(values + 0.1 * rng.random(SIZE), signed=True)
+    said = agreement_words("grad-cam", "hires-cam", agreement(first, scaled))
+    assert said == "Grad-CAM and HiResCAM give one and the same map here: no second opinion."
+    assert " agree (" in agreement_words("grad-cam", "hires-cam", agreement(first, other))
 
 
 @pytest.mark.parametrize(
