@@ -194,6 +194,7 @@ class _Run:
         self.config, self.network, self.record, self.watch = config, network, record, watch
         self.model = network.model
         self.data = batches(arrays, config, network)
+        self.schedule: Any = None
         self.started = time.monotonic()
 
     def go(
@@ -238,19 +239,22 @@ class _Run:
             {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
         )
         optimizer: Any
+        self.schedule = None
         if config.architecture == SEED_CNN:
             optimizer = keras.optimizers.Adam(1e-3, **average)
         else:
             peak = config.learning_rate * (0.1 if tuning else 1.0)
-            schedule = keras.optimizers.schedules.CosineDecay(
+            self.schedule = keras.optimizers.schedules.CosineDecay(
                 peak / 20,
                 decay_steps=max(1, (end - start - 1) * steps),
                 alpha=0.005,
                 warmup_target=peak,
                 warmup_steps=steps,
             )
+            # Set before each batch: a schedule in the optimizer is part of the step's graph once
+            # for every weight, which takes a quarter longer to build.
             optimizer = keras.optimizers.AdamW(
-                schedule, weight_decay=config.weight_decay, global_clipnorm=1.0, **average
+                peak / 20, weight_decay=config.weight_decay, global_clipnorm=1.0, **average
             )
         if self.network.one_unit:
             loss: Any = one_unit_loss(weights, config.label_smoothing)
@@ -302,6 +306,11 @@ class _Run:
             if self.record.stopped:
                 self.model.stop_training = True
 
+        def before_batch(_batch: int, logs: Figures | None = None) -> None:
+            if self.schedule is not None:
+                optimizer = self.model.optimizer
+                optimizer.learning_rate = float(self.schedule(optimizer.iterations))
+
         def after_batch(batch: int, logs: Figures | None = None) -> None:
             during(batch + 1, len(self.data), float((logs or {}).get("loss", math.nan)))
 
@@ -315,6 +324,7 @@ class _Run:
                 keras.callbacks.LambdaCallback(
                     on_epoch_begin=before_epoch,
                     on_epoch_end=after_epoch,
+                    on_train_batch_begin=before_batch,
                     on_train_batch_end=after_batch,
                 )
             ],

@@ -141,9 +141,7 @@ def _start(items: list[OpenScan], method: str, target: str, *, measured: bool) -
     except OverreadError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.session_state[_KEY] = _Run(
-        job, method, target, {item.digest: item for item in items}, stop
-    )
+    st.session_state[_KEY] = _Run(job, method, target, {item.digest: item for item in items}, stop)
     st.rerun()
 
 

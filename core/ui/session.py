@@ -10,6 +10,7 @@ from core.ui import media, service
 
 _PERSON = "person"
 _LANGUAGE = "language"
+_OF_THE_RUN = "_overread_language"
 
 
 def person() -> Person | None:
@@ -50,8 +51,19 @@ def session_language() -> str | None:
     """Return the session's language, or none outside a session."""
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-    if get_script_run_ctx(suppress_warning=True) is None:
+    run = get_script_run_ctx(suppress_warning=True)
+    if run is None:
         return None
+    # Asked for each of hundreds of texts, and the session's state takes its time to answer: what
+    # it said is kept with the run, which no other session has a part in.
+    known = getattr(run, _OF_THE_RUN, None)
+    if known is None:
+        known = _chosen_or_browsers()
+        setattr(run, _OF_THE_RUN, known)
+    return str(known)
+
+
+def _chosen_or_browsers() -> str:
     chosen = st.session_state.get(_LANGUAGE)
     if chosen in LANGUAGES:
         return str(chosen)
@@ -61,8 +73,11 @@ def session_language() -> str | None:
 
 def set_language(code: str) -> None:
     """Speak this language (a key of ``core.text.LANGUAGES``) for the rest of the session."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
     if code in LANGUAGES:
         st.session_state[_LANGUAGE] = code
+        setattr(get_script_run_ctx(suppress_warning=True), _OF_THE_RUN, code)
 
 
 install_session_language(session_language)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,35 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def looked_through_once() -> Iterator[None]:
+    """Streamlit looks through all that is installed for each AppTest: here once for all of them."""
+    from streamlit.components.v2 import manifest_scanner
+
+    whole = manifest_scanner.scan_component_manifests
+    manifest_scanner.scan_component_manifests = cache(whole)
+    yield
+    manifest_scanner.scan_component_manifests = whole
+
+
 @pytest.fixture(autouse=True)
 def fresh_server(
-    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_model: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Every test has a server of its own: settings, store and caches."""
+    from core.ui import service
+
+    shutil.copy(sqlite_template, tmp_path / "overread.db")
     (tmp_path / "models").symlink_to(small_model / "models")
     monkeypatch.setenv("OVERREAD_VAR", str(tmp_path))
     for name in ("DATABASE_URL", "LANGUAGE", "TASK"):
         monkeypatch.delenv(f"OVERREAD_{name}", raising=False)
     _forget()
     # Streamlit collects garbage after every script run, which takes seconds once the other tests
-    # have filled the process with networks: what is there already is left out of it.
+    # have filled the process with networks: what is there already is left out of it, here and not
+    # by every server anew.
     gc.freeze()
+    monkeypatch.setattr(service, "set_aside_what_stays", lambda: None)
     yield
     gc.unfreeze()
     _forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def sign_in(app: AppTest, role: str) -> AppTest:
     return app
 
 
+@cache
 def scan_bytes(seed: int = 1) -> bytes:
     """Return a synthetic scan as a PNG file."""
     return encode_png(make_phantom(PhantomSpec(), seed).scan)
@@ -44,6 +46,7 @@ def deep_bytes(**options: Any) -> bytes:
     return make_dicom(deep, bits=12, **options)
 
 
+@cache
 def _picture(seed: int) -> np.ndarray:
     spec = PhantomSpec(400, 300, lesion=LesionSpec())
     return make_phantom(spec, seed).scan.grey
