@@ -142,7 +142,7 @@ def test_the_untouched_image_stands_beside_outlines_that_say_whose_they_are(
     assert captions == ["Untouched", "AI outline, unconfirmed"]
     untouched = page.locator("figure").first
     assert untouched.locator("image[href]").count() == 1
-    assert untouched.locator("path").count() == 0
+    assert untouched.locator("path[d^=M]").count() == 0
 
 
 def test_the_page_scrolls_past_an_image_nobody_clicked(viewer: Watched) -> None:

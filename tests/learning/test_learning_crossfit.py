@@ -16,7 +16,6 @@ from core.learning.forms import read_dataset
 from core.learning.rows import Row, as_known, known_labels, place
 from core.learning.training import TrainingConfig
 from core.learning.watching import Figures
-from core.model import import_tensorflow
 
 CONFIG = TrainingConfig(size=32, epochs=1, batch=8, seed=3, widths=(4, 6, 8, 8, 8))
 
@@ -77,8 +76,8 @@ def test_a_model_of_two_labels_takes_every_other_label_for_the_rest() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_what_calibrates_was_kept_from_the_network_that_scored_it(tmp_path: Path) -> None:
-    import_tensorflow()
     folder = phantom_folder(tmp_path / "ward", train=8, val=2)
     rows = read_dataset(folder, LABELS)
     training = [row for row in rows if row.split == "train"]

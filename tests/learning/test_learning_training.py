@@ -132,8 +132,9 @@ def test_the_kept_weights_are_the_average_and_not_the_last(whole: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_training_stops_where_nothing_gets_better_and_keeps_the_best(tmp_path: Path) -> None:
-    config = replace(CONFIG, epochs=12, patience=2, learning_rate=0.05)
+    config = replace(CONFIG, epochs=12, batch=24, patience=2, learning_rate=0.05)
     history: list[dict[str, float]] = []
     watch = toy_arrays(6)
     network = train(toy_arrays(24), config, tmp_path, watch=watch, progress=history.append)
