@@ -133,10 +133,19 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert json.loads(out)["methods"] == json.loads(whole)["methods"]
     # Nothing that tells a patient lies in what is kept.
     assert "malignant0" not in kept.read_text()
-    # Asked otherwise, nothing of it counts.
+    # Asked for less, what is there is enough, and no more is said; asked for more, it is not.
     asked.clear()
-    code, _out, _err = run(*options[:4], "--methods", "grad-cam", "--out", tmp_path / "part")
+    less = (*options[:4], "--methods", "grad-cam", "--scans", "6", "--out", tmp_path / "part")
+    code, out, _err = run(*less, "--json")
+    assert (code, asked) == (0, [])
+    assert [entry["method"] for entry in json.loads(out)["methods"]] == ["grad-cam"]
+    assert json.loads(out)["n"] == 6
+    code, _out, _err = run(*options, "layer-cam", "--out", tmp_path / "part")
     assert (code, len(asked)) == (0, 9)
+    # Of other scans, nothing of it counts.
+    asked.clear()
+    code, _out, _err = run(*options[:2], *options[4:], "--out", tmp_path / "part")
+    assert (code, len(asked)) == (0, 12)
 
 
 def test_a_scan_that_cannot_be_read_is_counted_and_bad_usage_said_in_one_line(

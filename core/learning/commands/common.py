@@ -105,6 +105,22 @@ def add_label_names(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_and_data(parser: argparse.ArgumentParser) -> None:
+    """Say which model is measured, and on which scans."""
+    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
+    parser.add_argument("--version", help=_("version; the active one if left out"))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        nargs="+",
+        action="extend",
+        help=_("datasets: folders or .npz files"),
+    )
+    add_label_names(parser)
+    parser.add_argument("--split", help=_("only rows of this split"))
+
+
 def held_share(text: str) -> float:
     """Read the share of the data that is held out: more than 0 and at most 0.5."""
     value = float(text)

@@ -13,7 +13,7 @@ from core import __version__
 from core.errors import LearningError
 from core.learning.commands.common import (
     Steps,
-    add_label_names,
+    add_model_and_data,
     note,
     read_datasets,
     table_of,
@@ -42,18 +42,7 @@ _REPORT, _PAGE, _SCANS = "report.json", "report.html", "scans.csv"
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate`` takes."""
-    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
-    parser.add_argument("--version", help=_("version; the active one if left out"))
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        nargs="+",
-        action="extend",
-        help=_("datasets: folders or .npz files"),
-    )
-    add_label_names(parser)
-    parser.add_argument("--split", help=_("only rows of this split"))
+    add_model_and_data(parser)
     parser.add_argument(
         "--out", type=Path, help=_("folder for report.json, report.html and scans.csv")
     )

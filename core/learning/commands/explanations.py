@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import LearningError, ScanError
-from core.learning.commands.common import Steps, add_label_names, note, write
+from core.learning.commands.common import Steps, add_model_and_data, note, write
 from core.learning.commands.evaluate import origin, rows_of
 from core.learning.explained import (
     METHODS,
     SCHEMA,
     SLOW,
     Kept,
+    Measured,
     Plan,
     explained_markdown,
     explained_report,
@@ -36,18 +38,7 @@ LIMIT = 60
 
 def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what ``evaluate-explanations`` takes."""
-    parser.add_argument("--model", default="breast-ultrasound", help=_("task of the bundle"))
-    parser.add_argument("--version", help=_("version; the active one if left out"))
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        nargs="+",
-        action="extend",
-        help=_("datasets: folders or .npz files"),
-    )
-    add_label_names(parser)
-    parser.add_argument("--split", help=_("only rows of this split"))
+    add_model_and_data(parser)
     parser.add_argument(
         "--methods",
         nargs="+",
@@ -117,10 +108,14 @@ def run_explanations(args: argparse.Namespace) -> int:
         "limit": args.limit,
         "scans": args.scans,
     }
-    what = parameters | {"model": made_of["model"], "data": made_of["data"], "schema": SCHEMA}
+    # Not how many scans and by which methods: what was measured of a scan holds for any of them.
+    what = plan.parameters | {"model": made_of["model"], "data": made_of["data"], "schema": SCHEMA}
     kept = Kept(args.out / _KEPT, what)
-    _measure_all(predictor, rows, chosen, slow, methods, plan, kept)
-    found = {place: kept.found[place] for place in chosen}
+    wanted = {
+        place: [name for name in methods if name not in SLOW or place in slow] for place in chosen
+    }
+    _measure_all(predictor, rows, wanted, plan, kept)
+    found = {place: _only(kept.found[place], methods) for place in chosen}
     if not any(each is not None for each in found.values()):
         raise LearningError(_("None of the {n} scans could be read.").format(n=len(found)))
     card = predictor.card
@@ -152,40 +147,53 @@ def _slow(rows: Sequence[Row], chosen: Sequence[int], limit: int, seed: int) -> 
     return {chosen[at] for at in stratified(among, limit, seed + 1)}
 
 
+def _only(measured: Measured | None, methods: Sequence[str]) -> Measured | None:
+    """Return what was measured by these methods; an earlier run may have asked more."""
+    if measured is None:
+        return None
+    return replace(
+        measured,
+        methods={name: each for name, each in measured.methods.items() if name in methods},
+        pairs={
+            names: each
+            for names, each in measured.pairs.items()
+            if set(names.split()) <= set(methods)
+        },
+    )
+
+
 def _measure_all(
     predictor: Predictor,
     rows: Sequence[Row],
-    chosen: Sequence[int],
-    slow: set[int],
-    methods: Sequence[str],
+    wanted: Mapping[int, Sequence[str]],
     plan: Plan,
     kept: Kept,
 ) -> None:
-    left = [place for place in chosen if place not in kept.found]
-    if len(left) < len(chosen):
+    """Measure each scan by the methods wanted of it, unless it was before."""
+    left = [place for place, methods in wanted.items() if not kept.has(place, methods)]
+    if len(left) < len(wanted):
         note(
             _("Measured before: {n} of {all} scans. Going on from there.").format(
-                n=len(chosen) - len(left), all=len(chosen)
+                n=len(wanted) - len(left), all=len(wanted)
             )
         )
     # Those of which the most is asked first: what is left then goes faster, and not slower.
-    left.sort(key=lambda place: place not in slow)
+    left.sort(key=lambda place: -len(wanted[place]))
     progress = Steps(_("Explaining"), len(left))
     done = 0
     try:
         for place in left:
-            wanted = [name for name in methods if name not in SLOW or place in slow]
             try:
-                measured = measure(predictor, rows[place], wanted, plan)
+                measured = measure(predictor, rows[place], wanted[place], plan)
             except ScanError:
                 measured = None
-            kept.add(place, measured)
+            kept.add(place, wanted[place], measured)
             done += 1
             progress(done)
     except KeyboardInterrupt:
         note(
             _("Stopped after {n} of {all} scans. The same command goes on from there.").format(
-                n=len(chosen) - len(left) + done, all=len(chosen)
+                n=len(wanted) - len(left) + done, all=len(wanted)
             )
         )
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,13 @@ class Kept:
     path
         The file; None keeps nothing.
     what
-        JSON values that say what is measured how. A file that says otherwise begins anew.
+        JSON values that say of what, and how, scans are measured. A file that says otherwise
+        begins anew.
+
+    Attributes
+    ----------
+    found
+        What came of a scan, by its place; None for one that could not be read.
 
     Raises
     ------
@@ -33,53 +39,67 @@ class Kept:
     def __init__(self, path: Path | None, what: Mapping[str, Any]) -> None:
         self._path = path
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-        self.found = {} if path is None else _read(path, key)
+        self.found: dict[int, Measured | None] = {}
+        self._asked: dict[int, list[str]] = {}
+        lines = [json.dumps({"key": key})]
+        for place, asked, measured in () if path is None else _read(path, key):
+            self.found[place], self._asked[place] = measured, asked
+        lines += [_line(place, self._asked[place], each) for place, each in self.found.items()]
         if path is not None:
             # Anew in any case: a line that was cut off must not have another behind it.
-            lines = [json.dumps({"key": key}), *map(_line, self.found.items())]
             write_whole(path, ("\n".join(lines) + "\n").encode(), replace=True)
 
-    def add(self, place: int, measured: Measured | None) -> None:
-        """Keep what came of a scan; None for one that could not be read.
+    def has(self, place: int, methods: Iterable[str]) -> bool:
+        """Tell whether a scan was asked about by all of these methods, or more."""
+        return set(methods) <= set(self._asked[place]) if place in self._asked else False
+
+    def add(self, place: int, asked: Sequence[str], measured: Measured | None) -> None:
+        """Keep what came of a scan.
+
+        Parameters
+        ----------
+        place
+            Of the scan among the rows.
+        asked
+            The methods.
+        measured
+            None for a scan that could not be read.
 
         Raises
         ------
         LearningError
             It cannot be written.
         """
-        self.found[place] = measured
+        self.found[place], self._asked[place] = measured, list(asked)
         if self._path is None:
             return
         try:
             with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(_line((place, measured)) + "\n")
+                stream.write(_line(place, asked, measured) + "\n")
         except OSError as error:
             raise LearningError(
                 _("The folder cannot be written to: it is full, or may not be written.")
             ) from error
 
 
-def _line(entry: tuple[int, Measured | None]) -> str:
-    place, measured = entry
-    return json.dumps(
-        {"place": place, "measured": None if measured is None else measured.to_json()}
-    )
+def _line(place: int, asked: Sequence[str], measured: Measured | None) -> str:
+    found = None if measured is None else measured.to_json()
+    return json.dumps({"place": place, "asked": list(asked), "measured": found})
 
 
-def _read(path: Path, key: str) -> dict[int, Measured | None]:
+def _read(path: Path, key: str) -> Iterator[tuple[int, list[str], Measured | None]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        return {}
-    found: dict[int, Measured | None] = {}
+        return
     try:
         if not lines or json.loads(lines[0])["key"] != key:
-            return {}
+            return
         for line in lines[1:]:
             entry = json.loads(line)
             known = entry["measured"]
-            found[int(entry["place"])] = None if known is None else Measured.from_json(known)
+            measured = None if known is None else Measured.from_json(known)
+            yield int(entry["place"]), list(entry["asked"]), measured
     except (ValueError, KeyError, TypeError):
         # The last line, where the process ended in the middle of it.
-        pass
-    return found
+        return
