@@ -41,7 +41,9 @@ def expected_gradients(
     The values add up: their sum and the mean score of the background are the score of the scan,
     but for the gap that finitely many samples leave, which the explanation shows. For that the
     gradient follows every path from the pixels to the score, also the one through a model's own
-    lesion mask, which Grad-CAM holds constant.
+    lesion mask, which Grad-CAM holds constant. Where a model chooses a part of the picture to look
+    at closer, the background is looked at in the same place: what would be gained or lost by
+    looking elsewhere is no pixel's.
 
     Parameters
     ----------
@@ -76,10 +78,13 @@ def expected_gradients(
     index = asked.index(target)
     chosen = background_of(asked.bundle) if background is None else background
     backgrounds = chosen.inputs(asked.geometry, asked.spec)
-    scores = asked.probe.scores(np.concatenate([asked.pixels[None], backgrounds]))[:, index]
+    # The backgrounds too, and all between, looked at where this scan is looked at closer.
+    seen = asked.pixels
+    scores = asked.probe.scores(np.concatenate([seen[None], backgrounds]), at=seen)[:, index]
 
     def gradients(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return asked.probe.input_gradients(inputs, np.full(len(inputs), index, np.int32))[1]
+        targets = np.full(len(inputs), index, np.int32)
+        return asked.probe.input_gradients(inputs, targets, at=seen)[1]
 
     found = integrate(
         gradients,

@@ -56,7 +56,9 @@ def lesion_drivers(
     asked = ask(model, scan)
     chosen = background_of(asked.bundle) if background is None else background
     backgrounds = chosen.inputs(asked.geometry, asked.spec)
-    maps = asked.probe.lesion(np.concatenate([asked.pixels[None], backgrounds]))
+    # As for expected gradients: all of them looked at where this scan is looked at closer.
+    seen = asked.pixels
+    maps = asked.probe.lesion(np.concatenate([seen[None], backgrounds]), at=seen)
     if maps is None:
         raise InvalidQuestion(_("This model has no lesion map, so nothing drives its area."))
     # Of a map that may be coarser than the input, as a share of all of it: the padding too, where
@@ -65,7 +67,7 @@ def lesion_drivers(
     areas = maps.sum(axis=(1, 2), dtype=np.float64) * share
 
     def gradients(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return asked.probe.lesion_area_gradients(inputs)[1]
+        return asked.probe.lesion_area_gradients(inputs, at=seen)[1]
 
     found = integrate(
         gradients,

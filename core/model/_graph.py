@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -65,13 +66,25 @@ class Forward:
         other._tracing = self._tracing
         return other
 
-    def __call__(self, inputs: Any) -> Parts:
-        """Run the model on ``(N, S, S, C)`` tensors."""
-        with self._tracing:
-            return self._run(inputs)
+    def __call__(self, inputs: Any, at: Any = None) -> Parts:
+        """Run the model on ``(N, S, S, C)`` tensors.
 
-    def _run(self, inputs: Any) -> Parts:
-        unrolled = Unrolled(hold=self._held)
+        Parameters
+        ----------
+        at
+            ``(1, S, S, C)``: what the model decides in an outermost ``stop_gradient``, such as
+            where it looks closer, is decided for all inputs as for this one.
+        """
+        with self._tracing:
+            return self._run(inputs, () if at is None else self._decisions(at))
+
+    def _decisions(self, at: Any) -> list[Any]:
+        unrolled = Unrolled()
+        unrolled.run(self._model, at)
+        return unrolled.decisions
+
+    def _run(self, inputs: Any, decided: Sequence[Any]) -> Parts:
+        unrolled = Unrolled(hold=self._held, decided=decided)
         result, steps = unrolled.run(self._model, inputs), unrolled.steps
         names = self.card.outputs
         by_name = _by_name(result, steps)

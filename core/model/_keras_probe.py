@@ -56,19 +56,23 @@ class KerasProbe:
         """Classes in the order of the model."""
         return self._forward.card.labels
 
-    def scores(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scores(
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Return the ``(N, L)`` class scores before softmax and calibration."""
-        return self._answers(inputs, "scores")["scores"]
+        return self._answers(inputs, "scores", at)["scores"]
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the ``(N, L)`` calibrated probabilities."""
         return self._answers(inputs, "probabilities")["probabilities"]
 
-    def lesion(self, inputs: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    def lesion(
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32] | None:
         """Return the ``(N, h, w)`` lesion maps, 0..1; None where the model has none."""
         if not self._forward.has_lesion_map:
             return None
-        return np.clip(self._answers(inputs, "lesion")["lesion"], 0, 1)
+        return np.clip(self._answers(inputs, "lesion", at)["lesion"], 0, 1)
 
     def input_gradients(
         self,
@@ -76,19 +80,21 @@ class KerasProbe:
         targets: NDArray[np.int32],
         *,
         through_mask: bool = True,
+        at: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the targets' scores and their gradients: see :class:`core.model.Probe`."""
         forward = self._forward.unheld() if through_mask else self._forward
         kind = "inputs through the mask" if through_mask else "inputs"
 
-        def run(inputs: Any, targets: Any) -> dict[str, Any]:
-            return _input_gradients(forward, inputs, targets)
+        def run(inputs: Any, targets: Any, at: Any = None) -> dict[str, Any]:
+            return _input_gradients(forward, inputs, targets, at)
 
-        found = self._run(self._call(kind, None, run, targets=True), inputs, targets)
+        call = self._call(kind, None, run, targets=True, at=at is not None)
+        found = self._run(call, inputs, targets, at=at)
         return found["score"], found["gradient"]
 
     def lesion_area_gradients(
-        self, inputs: NDArray[np.float32]
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the sums of the lesion maps and their gradients.
 
@@ -100,10 +106,10 @@ class KerasProbe:
         if not self._forward.has_lesion_map:
             raise InvalidQuestion(_("This model draws no lesion map: ask about a class instead."))
 
-        def run(inputs: Any) -> dict[str, Any]:
-            return _area_gradients(self._forward, inputs)
+        def run(inputs: Any, at: Any = None) -> dict[str, Any]:
+            return _area_gradients(self._forward, inputs, at)
 
-        found = self._run(self._call("area", None, run), inputs)
+        found = self._run(self._call("area", None, run, at=at is not None), inputs, at=at)
         return found["area"], found["gradient"]
 
     def features(
@@ -145,16 +151,19 @@ class KerasProbe:
                 self._layers = usable_maps(self._forward)
         return self._layers
 
-    def _answers(self, inputs: NDArray[np.float32], wanted: str) -> _Found:
-        def run(inputs: Any) -> dict[str, Any]:
-            parts = self._forward(inputs)
+    def _answers(
+        self, inputs: NDArray[np.float32], wanted: str, at: NDArray[np.float32] | None = None
+    ) -> _Found:
+        def run(inputs: Any, at: Any = None) -> dict[str, Any]:
+            parts = self._forward(inputs, at)
             found = {
                 "scores": parts.scores,
                 "probabilities": answered(parts, self._forward.card)[0],
             }
             return found if parts.lesion is None else found | {"lesion": parts.lesion}
 
-        return self._run(self._call("answers", None, run), inputs, only=wanted)
+        call = self._call("answers", None, run, at=at is not None)
+        return self._run(call, inputs, at=at, only=wanted)
 
     def _call(
         self,
@@ -163,25 +172,30 @@ class KerasProbe:
         run: Callable[..., dict[str, Any]],
         *,
         targets: bool = False,
+        at: bool = False,
         beside: list[str] | None = None,
     ) -> tuple[Any, list[str]]:
         """Return the compiled call of a question, and what its trace left beside it."""
+        kind = f"{kind} at one" if at else kind
         with self._compiling:
             call = self._calls.get((kind, layer))
             if call is None:
-                call = self._compile(run, targets=targets), [] if beside is None else beside
+                compiled = self._compile(run, targets=targets, at=at)
+                call = compiled, [] if beside is None else beside
                 self._calls[kind, layer] = call
                 while len(self._calls) > _KEPT:
                     self._calls.popitem(last=False)
             self._calls.move_to_end((kind, layer))
             return call
 
-    def _compile(self, run: Callable[..., dict[str, Any]], *, targets: bool) -> Any:
+    def _compile(self, run: Callable[..., dict[str, Any]], *, targets: bool, at: bool) -> Any:
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, *self._shape), tf.float32)]
         if targets:
             signature.append(tf.TensorSpec((None,), tf.int32))
+        if at:
+            signature.append(tf.TensorSpec((1, *self._shape), tf.float32))
         compiled = tf.function(run, input_signature=signature, autograph=False)
         return compiled.get_concrete_function()
 
@@ -191,6 +205,7 @@ class KerasProbe:
         inputs: NDArray[np.float32],
         targets: NDArray[np.int32] | None = None,
         *,
+        at: NDArray[np.float32] | None = None,
         only: str | None = None,
     ) -> _Found:
         """Run a call on all inputs, part by part, each behind whoever waits for a read."""
@@ -204,6 +219,8 @@ class KerasProbe:
         for start in range(0, len(inputs), _MOST):
             part = slice(start, start + _MOST)
             given = [inputs[part]] if targets is None else [inputs[part], targets[part]]
+            if at is not None:
+                given.append(at[None])
             with self._gate.enter(background=True):
                 parts.append(_computed(call[0], given, only))
         if len(parts) == 1:
@@ -235,21 +252,21 @@ def _computed(call: Any, given: list[NDArray[Any]], only: str | None) -> _Found:
     return found
 
 
-def _input_gradients(forward: Forward, inputs: Any, targets: Any) -> dict[str, Any]:
+def _input_gradients(forward: Forward, inputs: Any, targets: Any, at: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
-        score = _score(forward(inputs), forward, targets)[0]
+        score = _score(forward(inputs, at), forward, targets)[0]
     return {"score": score, "gradient": _gradient(tape, score, inputs)}
 
 
-def _area_gradients(forward: Forward, inputs: Any) -> dict[str, Any]:
+def _area_gradients(forward: Forward, inputs: Any, at: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
-        area = tf.reduce_sum(forward(inputs).lesion, axis=(1, 2))
+        area = tf.reduce_sum(forward(inputs, at).lesion, axis=(1, 2))
     return {"area": area, "gradient": _gradient(tape, area, inputs)}
 
 

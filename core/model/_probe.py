@@ -37,16 +37,35 @@ class Probe(Protocol):
         """Classes in the order of the model."""
         ...
 
-    def scores(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the ``(N, L)`` class scores before softmax and calibration."""
+    def scores(
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the ``(N, L)`` class scores before softmax and calibration.
+
+        Parameters
+        ----------
+        at
+            ``(S, S, C)``, an input. What the model decides by a ``stop_gradient`` outside of nested
+            models, such as where it looks closer, is then decided as for it, whatever the inputs
+            are: all are seen in the same way, so that gradients between them add up. A decision
+            that jumps from one input to the next has none. None decides for each input anew.
+        """
         ...
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the ``(N, L)`` calibrated probabilities."""
         ...
 
-    def lesion(self, inputs: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """Return the ``(N, h, w)`` lesion maps, 0..1; None where the model has none."""
+    def lesion(
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32] | None:
+        """Return the ``(N, h, w)`` lesion maps, 0..1; None where the model has none.
+
+        Parameters
+        ----------
+        at
+            As for :meth:`scores`.
+        """
         ...
 
     def input_gradients(
@@ -55,6 +74,7 @@ class Probe(Protocol):
         targets: NDArray[np.int32],
         *,
         through_mask: bool = True,
+        at: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the ``(N,)`` scores of the targets and their ``(N, S, S, C)`` gradients.
 
@@ -65,13 +85,20 @@ class Probe(Protocol):
             under which it pools its features) is differentiated too. With it the gradient is
             that of the score as it changes with the input, which anything that integrates it
             needs in order to add up; without it, that of the features with the mask held.
+        at
+            As for :meth:`scores`.
         """
         ...
 
     def lesion_area_gradients(
-        self, inputs: NDArray[np.float32]
+        self, inputs: NDArray[np.float32], *, at: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the ``(N,)`` sums of the lesion maps and their ``(N, S, S, C)`` gradients.
+
+        Parameters
+        ----------
+        at
+            As for :meth:`scores`.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +35,23 @@ class Unrolled:
     ----------
     hold
         Whether ``stop_gradient`` stops gradients; if not, it is stepped over.
+    decided
+        What outermost ones, in their order, give for one input; in the place of what they would
+        give for each.
+
+    Attributes
+    ----------
+    steps
+        Each call, in order.
+    decisions
+        What went into the outermost ``stop_gradient``, in their order.
     """
 
-    def __init__(self, *, hold: bool = True) -> None:
+    def __init__(self, *, hold: bool = True, decided: Sequence[Any] = ()) -> None:
         self._hold = hold
+        self._decided = list(decided)
         self.steps: list[Step] = []
+        self.decisions: list[Any] = []
 
     def run(self, model: Any, tensors: Any, path: str = "") -> Any:
         """Run a model on tensors and return what it returns."""
@@ -62,12 +75,21 @@ class Unrolled:
         here = f"{path}{layer.name}"
         if isinstance(layer, keras.Sequential) or hasattr(layer, "_run_through_graph"):
             out = self.run(layer, args[0] if len(args) == 1 else list(args), f"{here}/")
-        elif not self._hold and type(layer).__name__ == "StopGradient":
-            out = args[0]
+        elif type(layer).__name__ == "StopGradient":
+            out = args[0] if path else self._decision(args[0])
+            out = layer(out) if self._hold else out
         else:
             out = layer(*args, **options)
         self.steps.append(Step(layer, here, args, out))
         return out
+
+    def _decision(self, given: Any) -> Any:
+        import tensorflow as tf
+
+        self.decisions.append(given)
+        if not self._decided:
+            return given
+        return tf.repeat(self._decided.pop(0), tf.shape(given)[0], axis=0)
 
 
 def before_ending(out: Any, steps: list[Step]) -> tuple[str | None, Any]:

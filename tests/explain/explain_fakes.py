@@ -36,7 +36,7 @@ class Formula:
         self.calls += 1
         return np.einsum("nijc,lijc->nl", inputs.astype(np.float64), self.weights)
 
-    def scores(self, inputs):
+    def scores(self, inputs, *, at=None):
         sums = self._sums(inputs)
         found = (sums + self.bend * sums**2).astype(np.float32)
         if self.broken:
@@ -48,17 +48,17 @@ class Formula:
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
 
-    def lesion(self, inputs):
+    def lesion(self, inputs, *, at=None):
         self.inputs += len(inputs)
         return (1 / (1 + np.exp(2 * inputs[..., 0]))).astype(np.float32)
 
-    def input_gradients(self, inputs, targets, *, through_mask=True):
+    def input_gradients(self, inputs, targets, *, through_mask=True, at=None):
         sums = self._sums(inputs)[np.arange(len(inputs)), targets]
         slopes = 1 + 2 * self.bend * sums
         gradients = slopes[:, None, None, None] * self.weights[targets]
         return self.scores(inputs)[np.arange(len(inputs)), targets], gradients.astype(np.float32)
 
-    def lesion_area_gradients(self, inputs):
+    def lesion_area_gradients(self, inputs, *, at=None):
         lesion = self.lesion(inputs)
         gradients = np.zeros(inputs.shape, np.float32)
         gradients[..., 0] = -2 * lesion * (1 - lesion)

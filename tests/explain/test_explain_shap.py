@@ -363,6 +363,6 @@ def test_the_lesion_is_put_down_to_the_dark_pixels_that_make_it():
 
 def test_a_model_without_a_lesion_map_has_no_drivers(scan):
     model = explain_fakes.formula_model()
-    model.answers.lesion = lambda inputs: None
+    model.answers.lesion = lambda inputs, at=None: None
     with pytest.raises(InvalidQuestion):
         lesion_drivers(model, scan)

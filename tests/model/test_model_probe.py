@@ -77,6 +77,34 @@ def test_gradients_are_how_the_score_changes_with_the_scan(probe: Probe) -> None
     assert np.linalg.norm(missed_held) > 3 * np.linalg.norm(missed)
 
 
+def test_a_model_that_looks_closer_looks_where_it_did_while_its_gradients_are_added_up(
+    tmp_path: Path,
+) -> None:
+    network = probe_models.predictor(tmp_path, probe_models.looks_closer()).probe()
+    dark, bright = probe_models.noise(2, 7)
+    bright = bright + 3 * np.linspace(0, 1, probe_models.SIZE, dtype=np.float32)[:, None]
+    steps = np.linspace(0, 1, 9)[:, None, None, None].astype(np.float32)
+    along, wanted = dark + steps * (bright - dark), np.ones(9, np.int32)
+
+    def added_up(at: np.ndarray | None) -> tuple[float, float]:
+        slopes = network.input_gradients(along, wanted, at=at)[1]
+        ends = network.scores(along[[0, -1]], at=at)[:, 1]
+        change = (slopes * (bright - dark)).sum(axis=(1, 2, 3), dtype=np.float64)
+        return float(np.trapezoid(change, dx=1 / 8)), float(ends[1] - ends[0])
+
+    found, whole = added_up(bright)
+    assert found == pytest.approx(whole, rel=1e-3)
+    # Where it looks jumps from one step to the next, and no gradient tells by how much.
+    found, moved = added_up(None)
+    assert abs(found - moved) > 0.05 * abs(moved)
+    # Of the picture itself it says what it always says.
+    assert network.scores(bright[None], at=bright) == pytest.approx(
+        network.scores(bright[None]), abs=1e-5
+    )
+    other = network.scores(dark[None], at=bright)
+    assert not np.allclose(other, network.scores(dark[None]), atol=1e-3)
+
+
 def test_the_area_s_gradients_are_how_the_lesion_map_grows(probe: Probe) -> None:
     inputs, ways = probe_models.noise(2, 3), probe_models.noise(2, 4)
     area, gradients = probe.lesion_area_gradients(inputs)
