@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from core.explain import CAMS, THE_LESION, How
 from core.ui.explain_kept import Question
 
-#: What is shown first, for the class of the answer.
+#: What is shown first, for the class of the answer: no method that depends on the class measured
+#: better beyond its interval (docs/explanations.md), and this one comes with the read.
 DEFAULT_METHOD = "grad-cam"
 METHODS = (*CAMS, "expected-gradients", "partition-shap", "occlusion", "lesion-drivers")
 #: Methods that tell what speaks for from what speaks against.
