@@ -113,15 +113,3 @@ def test_curves_of_the_lesion_map_begin_at_the_whole_lesion(predictor, phantom):
     found = curves(predictor, phantom.scan, lesion_drivers(predictor, phantom.scan, samples=8))
     assert found.deletion[0] == 1
     assert np.isfinite(found.deletion).all()
-
-
-@pytest.mark.slow
-def test_what_ships_looks_at_a_background_where_it_looks_at_the_scan(tmp_path):
-    """It looks closer where the lesion is: chosen anew at each sample, values missed the score."""
-    shipped = Predictor.load("breast-ultrasound", settings=bundle_factory.settings_for(tmp_path))
-    spec = PhantomSpec(lesion=LesionSpec(centre=(0.25, 0.4), echo_db=-25.0))
-    asked = ask(shipped, make_phantom(spec, 3).scan)
-    background = background_of(shipped.bundle).inputs(asked.geometry, asked.spec)[:1]
-    both = np.concatenate([asked.pixels[None], background])
-    found, elsewhere = (asked.probe.scores(both, at=at) for at in both)
-    assert np.abs(found[1] - elsewhere[1]).max() > 0.01

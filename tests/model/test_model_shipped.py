@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.model import Predictor, list_bundles
+from core.model import Predictor, list_bundles, preprocess
 from core.scan import read_scan
 from core.settings import ROOT, Settings
 
@@ -53,3 +53,15 @@ def test_the_shipped_model_reads_the_samples(shipped: Predictor, path: Path) -> 
 def test_no_map_of_the_closer_reading_is_drawn_over_the_whole_scan(shipped: Predictor) -> None:
     # Its places are those of a square around the lesion: heat from one would lie elsewhere.
     assert shipped.probe().layers() == ("cam_features",)
+
+
+def test_shap_values_add_up_because_a_background_is_looked_at_where_the_scan_is(
+    shipped: Predictor,
+) -> None:
+    # It looks closer where the lesion is: chosen anew at each sample, values missed the score.
+    scan, background = (
+        preprocess(read_scan(path.read_bytes()).grey, shipped.card.input)[0] for path in SAMPLES[:2]
+    )
+    both, probe = np.stack([scan, background]), shipped.probe()
+    here, there = (probe.scores(both, at=at) for at in both)
+    assert np.abs(here[1] - there[1]).max() > 0.01
