@@ -178,8 +178,9 @@ def _stop() -> None:
     # By the session and not by the job: what Streamlit keeps to call must not hold the work.
     run: _Run | None = st.session_state.get(_KEY)
     if run is not None:
-        run.stop.set()
+        # In this order: work that ends by itself would count as done.
         run.job.cancel()
+        run.stop.set()
 
 
 def progress_words(status: JobStatus) -> str:

@@ -75,9 +75,12 @@ def set_language(code: str) -> None:
     """Speak this language (a key of ``core.text.LANGUAGES``) for the rest of the session."""
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-    if code in LANGUAGES:
-        st.session_state[_LANGUAGE] = code
-        setattr(get_script_run_ctx(suppress_warning=True), _OF_THE_RUN, code)
+    if code not in LANGUAGES:
+        return
+    st.session_state[_LANGUAGE] = code
+    run = get_script_run_ctx(suppress_warning=True)
+    if run is not None:
+        setattr(run, _OF_THE_RUN, code)
 
 
 install_session_language(session_language)

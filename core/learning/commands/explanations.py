@@ -115,7 +115,7 @@ def run_explanations(args: argparse.Namespace) -> int:
         place: [name for name in methods if name not in SLOW or place in slow] for place in chosen
     }
     _measure_all(predictor, rows, wanted, plan, kept)
-    found = {place: _only(kept.found[place], methods) for place in chosen}
+    found = {place: _only(kept.found[place], names) for place, names in wanted.items()}
     if not any(each is not None for each in found.values()):
         raise LearningError(_("None of the {n} scans could be read.").format(n=len(found)))
     card = predictor.card
