@@ -158,7 +158,7 @@ def test_downloads_are_whole_and_say_what_they_are(
     scan = uploaded(phantom(6))
     case = read_a_scan(page, scan)
     page.get_by_role("button", name="Heat", exact=True).click()
-    page.locator("image.heatmap:not([href])").wait_for(state="attached")
+    page.locator("figure.overlay image.heatmap:not([href])").wait_for(state="attached")
     idle(page)
     digest = read_bundle(next(models.glob("*/*"))).digest
 
