@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import LearningError
+from core.errors import BundleInvalid, LearningError
 from core.learning.lesion_net import (
     CAM_FEATURES,
     CLASS_LOGITS,
@@ -18,7 +18,7 @@ from core.learning.lesion_net import (
     WIDTHS,
     lesion_net,
 )
-from core.model import InputSpec, Intensity, Outputs
+from core.model import InputSpec, Intensity, Outputs, load_keras
 from core.text import _
 
 LESION_NET, SEED_CNN = "lesion-net", "seed-cnn"
@@ -102,9 +102,11 @@ def build_network(
     widths
         Channels of ``lesion-net``; its own by default.
     weights
-        For a backbone: ``none``, ``imagenet`` (downloaded by Keras) or a file of its weights.
+        For a backbone: ``none``, ``imagenet`` (downloaded by Keras) or a file of its weights. For
+        ``lesion-net``: ``none``, or a Keras file made by ``train``.
     member
-        Name of a ``lesion-net``, where several will be joined.
+        Name of a ``lesion-net``, where several will be joined; of a file of weights it is the
+        network of this name.
 
     Raises
     ------
@@ -112,9 +114,9 @@ def build_network(
         There is no such network, it cannot have this size, or its weights cannot be had.
     """
     if name == LESION_NET:
-        if weights != "none":
-            raise LearningError(_("This network starts without weights: leave --weights out."))
         model = lesion_net(size, labels, widths=widths or WIDTHS, name=member)
+        if weights != "none":
+            _load_member(model, weights)
         outputs = Outputs(
             logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES, embedding=EMBEDDING
         )
@@ -227,6 +229,26 @@ def _last_map(backbone: Any) -> str:
         layer.name for layer in reversed(backbone.layers) if layer.output is backbone.output
     )
     return name
+
+
+def _load_member(model: Any, weights: str | Path) -> None:
+    """Give a ``lesion-net`` the weights of the network of its name in a file of several."""
+    if weights == "imagenet":
+        raise LearningError(
+            _("This network starts without weights, or from the model.keras of a bundle.")
+        )
+    try:
+        found = load_keras(Path(weights))
+        for part in (f"{model.name}_trunk", f"{model.name}_head"):
+            model.get_layer(part).set_weights(found.get_layer(part).get_weights())
+    except (BundleInvalid, ValueError) as error:
+        # A layer that is not there, or of another shape, is a ValueError to Keras.
+        raise LearningError(
+            _(
+                "The file does not hold a lesion-net with these labels for every fold: pass the "
+                "model.keras of a bundle that train made, and not more --folds than it has."
+            )
+        ) from error
 
 
 def _load_backbone(backbone: Any, path: Path) -> None:

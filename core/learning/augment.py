@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.learning import closer
+
 FloatImage = NDArray[np.float32]
 
 
@@ -34,18 +36,80 @@ def augment(
         The picture 0..255 and its mask 0..1, both (S, S) float32, and (S, S) bool: where the
         picture lies in the square.
     """
+    return _warped(image, mask, inside, _affine(image.shape[0], rng), rng)
+
+
+def augment_closer(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    inside: NDArray[np.int32],
+    rng: np.random.Generator,
+) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
+    """Change one training picture at random, and cut a square around its lesion out of it.
+
+    The square is where a finished model would look a second time
+    (:func:`core.learning.closer.where`), a little beside it and of a little other size, as an
+    outline is that was found and not drawn; without a lesion it is anywhere.
+
+    Parameters
+    ----------
+    image, mask, inside
+        As for :func:`augment`, of twice the side of the result.
+
+    Returns
+    -------
+    tuple
+        As :func:`augment`, of half the side.
+    """
     size = image.shape[0]
+    if mask.max() > 127:
+        found = closer.where(_halved(mask).astype(np.float32)[None] / 255.0)
+        down, across, half = (float(value[0]) for value in found)
+    else:
+        down, across, half = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65), rng.uniform(0.3, 0.5)
+    half = float(np.clip(half * np.exp(rng.normal(0.0, 0.15)), 0.22, 0.5))
+    down, across = (
+        float(np.clip(middle + rng.normal(0.0, 0.12) * half, half, 1 - half))
+        for middle in (down, across)
+    )
+    stretch = float(np.exp(rng.normal(0.0, 0.05)))
+    middle = np.array([across * size, down * size], np.float32)
+    matrix = cv2.getRotationMatrix2D(middle.tolist(), rng.normal(0.0, 6.0), 0.5 / half * stretch)
+    matrix[:, 2] += size / 2 - middle
+    if rng.random() < 0.5:
+        matrix[0] = -matrix[0]
+        matrix[0, 2] += size - 1
+    return _warped(image, mask, inside, matrix, rng, halve=True)
+
+
+def _warped(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    inside: NDArray[np.int32],
+    matrix: NDArray[Any],
+    rng: np.random.Generator,
+    *,
+    halve: bool = False,
+) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
     left, top, right, bottom = (int(v) for v in inside)
     valid = np.zeros_like(image)
     valid[top:bottom, left:right] = 255
-    matrix = _affine(size, rng)
-    warp: dict[str, Any] = {"dsize": (size, size), "flags": cv2.INTER_LINEAR}
-    picture = cv2.warpAffine(image, matrix, **warp).astype(np.float32)
-    lesion = cv2.warpAffine(mask, matrix, **warp).astype(np.float32) / 255.0
-    within = cv2.warpAffine(valid, matrix, **warp) > 200
+
+    def moved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        found = cv2.warpAffine(pixels, matrix, dsize=pixels.shape, flags=cv2.INTER_LINEAR)
+        return _halved(found) if halve else np.asarray(found, np.uint8)
+
+    picture = moved(image).astype(np.float32)
+    lesion = moved(mask).astype(np.float32) / 255.0
+    within = moved(valid) > 200
     if not within.any():
         within[:] = True
     return _appearance(picture, rng), lesion, within
+
+
+def _halved(pixels: Any) -> NDArray[np.uint8]:
+    side = pixels.shape[0] // 2
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def unchanged(

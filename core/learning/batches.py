@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.architectures import Network
-from core.learning.augment import augment, unchanged
+from core.learning.augment import augment, augment_closer, unchanged
 from core.learning.dataset import Arrays
 from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
 from core.learning.losses import UNKNOWN
@@ -48,11 +48,37 @@ def network_input(picture: FloatImage, within: NDArray[np.bool_], spec: InputSpe
     return result
 
 
-def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
-    """Return a ``keras.utils.PyDataset`` of augmented batches, the same for the same seed."""
+def batches(
+    arrays: Arrays, config: TrainingConfig, network: Network, fine: Arrays | None = None
+) -> Any:
+    """Return a ``keras.utils.PyDataset`` of augmented batches, the same for the same seed.
+
+    Parameters
+    ----------
+    arrays
+        What is learned.
+    config, network
+        The run and its network.
+    fine
+        The same rows at twice the side: of these a share of ``config.closer`` is shown as a square
+        around the lesion. None shows whole pictures only.
+    """
     import keras
 
-    change = unchanged if config.augmentation == "none" else augment
+    changes = config.augmentation != "none"
+    closer = config.closer if fine is not None and changes and network.has_lesion_map else 0.0
+
+    def shown(i: int, rng: np.random.Generator) -> tuple[FloatImage, FloatImage]:
+        if fine is not None and closer and rng.random() < closer:
+            picture, lesion, within = augment_closer(
+                fine.images[i], fine.masks[i], fine.inside[i], rng
+            )
+            found = network_input(picture, within, network.spec)
+            # As the finished network brings a square that it cut out to its own scale.
+            return (found - found.mean()) / np.sqrt(found.var() + np.float32(1e-4)), lesion
+        change = augment if changes else unchanged
+        picture, lesion, within = change(arrays.images[i], arrays.masks[i], arrays.inside[i], rng)
+        return network_input(picture, within, network.spec), lesion
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -69,10 +95,8 @@ def batches(arrays: Arrays, config: TrainingConfig, network: Network) -> Any:
             rng = np.random.default_rng((config.seed, epoch, number))
             images, lesions = [], []
             for i in chosen:
-                picture, lesion, within = change(
-                    arrays.images[i], arrays.masks[i], arrays.inside[i], rng
-                )
-                images.append(network_input(picture, within, network.spec))
+                picture, lesion = shown(i, rng)
+                images.append(picture)
                 lesions.append(lesion if arrays.outlined[i] else np.full_like(lesion, UNKNOWN))
             labels = arrays.labels[chosen]
             if not network.has_lesion_map:

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.learning.architectures import Network
+from core.learning.architectures import LESION_NET, Network
 from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
-from core.learning.lesion_net import average_of
+from core.learning.lesion_net import FINER, average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
 from core.learning.runs import RunRecord, alone_in
 from core.learning.training import TrainingConfig, train
@@ -184,6 +184,7 @@ def _fit(
     def decoded(part: Sequence[Row], size: int) -> Arrays:
         return load_arrays(part, config.labels, size, cache, tell.decoding)
 
+    closer = config.closer > 0 and config.architecture == LESION_NET
     watch = decoded(watched, config.size)
     networks: list[Network] = []
     held_rows: list[Row] = []
@@ -210,6 +211,7 @@ def _fit(
             watch=watch,
             member=f"member_{at + 1}",
             about=about,
+            fine=decoded(fit, FINER * config.size) if closer else None,
         )
         seconds += RunRecord.seconds_of(own)
         # Sorted as load_arrays sorts them.

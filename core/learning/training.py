@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,8 +52,12 @@ class TrainingConfig:
         0 never stops. Needs rows to watch.
     augmentation
         ``ultrasound`` changes each picture as :func:`core.learning.augment.augment` does.
+    closer
+        Share of the pictures of a ``lesion-net``, 0..1, that are shown as a square around the
+        lesion, as it reads them a second time (:mod:`core.learning.closer`).
     weights
-        What a backbone starts from: ``none``, ``imagenet``, or a file.
+        What a backbone starts from: ``none``, ``imagenet``, or a file; a ``lesion-net``: ``none``,
+        or the Keras file of a bundle, whose network of the same name it goes on from.
     frozen_epochs
         Epochs in which a backbone that came with weights stays as it is; then it is tuned at a
         tenth of the rate.
@@ -75,6 +79,7 @@ class TrainingConfig:
     averaging: float = 0.99
     patience: int = 0
     augmentation: Literal["ultrasound", "none"] = "ultrasound"
+    closer: float = 0.5
     weights: str = "none"
     frozen_epochs: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -114,6 +119,7 @@ def train(
     watch: Arrays | None = None,
     member: str = "lesion_net",
     about: dict[str, Any] | None = None,
+    fine: Arrays | None = None,
 ) -> Network:
     """Train and return the network, in full precision.
 
@@ -139,6 +145,9 @@ def train(
         Name of a network that will be joined with others.
     about
         What else the run record should hold, such as the digests of the data.
+    fine
+        The same rows at twice the side, out of which the closer pictures are cut; without it
+        there are none.
 
     Raises
     ------
@@ -159,11 +168,12 @@ def train(
     with _precision(config.precision):
         network = build(config, member)
     record = RunRecord.open(folder, config, about or {}, resume=resume)
-    run = _Run(arrays, config, network, record, None if watch is None else _Watch(watch))
+    data = batches(arrays, config, network, fine)
+    run = _Run(data, config, network, record, None if watch is None else _Watch(watch))
     run.go(counts, progress, during)
     if config.precision == "float32":
         return network
-    whole = build(config, member)
+    whole = build(replace(config, weights="none"), member)
     whole.model.set_weights(network.model.get_weights())
     return whole
 
@@ -185,7 +195,7 @@ class _Run:
 
     def __init__(
         self,
-        arrays: Arrays,
+        data: Any,
         config: TrainingConfig,
         network: Network,
         record: RunRecord,
@@ -193,7 +203,7 @@ class _Run:
     ) -> None:
         self.config, self.network, self.record, self.watch = config, network, record, watch
         self.model = network.model
-        self.data = batches(arrays, config, network)
+        self.data = data
         self.schedule: Any = None
         self.started = time.monotonic()
 

@@ -13,7 +13,7 @@ from learning_factory import toy_arrays
 from core.errors import LearningError
 from core.learning.architectures import architecture_names, build_network
 from core.learning.batches import as_read
-from core.learning.lesion_net import CLASS_LOGITS
+from core.learning.lesion_net import CLASS_LOGITS, average_of
 from core.learning.losses import class_loss
 from core.learning.training import TrainingConfig, build, train
 from core.learning.watching import scores_of
@@ -61,7 +61,9 @@ def test_a_backbone_gets_its_pictures_in_its_own_units(name: str, units: str) ->
     ("name", "options", "words"),
     [
         ("vgg17", {}, "these are known: lesion-net"),
-        ("lesion-net", {"weights": "imagenet"}, "leave --weights out"),
+        ("lesion-net", {"weights": "imagenet"}, "model.keras of a bundle"),
+        ("lesion-net", {"weights": "no-such-file.keras"}, "made, and not more --folds"),
+        ("seed-cnn", {"weights": "imagenet"}, "leave --weights out"),
         ("seed-cnn", {"size": 160}, "150 pixels"),
         ("seed-cnn", {"labels": 3, "size": 150}, "two labels"),
         ("inceptionv3", {"size": 32}, "cannot be built for 32"),
@@ -76,6 +78,26 @@ def test_what_cannot_be_built_is_said_in_one_line(
         build_network(name, **wanted)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     assert "no-such-file" not in str(error.value)
+
+
+def test_training_goes_on_from_the_networks_of_a_model(tmp_path: Path) -> None:
+    import keras
+
+    small = {"widths": (4, 4, 4, 8, 8)}
+    members = [build_network("lesion-net", 3, 32, member=f"member_{n}", **small) for n in (1, 2)]
+    kept = tmp_path / "model.keras"
+    average_of([network.model for network in members]).save(kept)
+    for number, before in enumerate(members, 1):
+        keras.utils.set_random_seed(99)
+        name = f"member_{number}"
+        # Of another side too: what it learned at one resolution serves as a start for the other.
+        for size in (32, 64):
+            found = build_network("lesion-net", 3, size, weights=kept, member=name, **small)
+            assert not any(_moved([w.value.numpy() for w in before.model.weights], found.model))
+    for wrong in ({"labels": 2}, {"member": "member_3"}, {"widths": (4, 4, 4, 8, 12)}):
+        wanted = {"name": "lesion-net", "labels": 3, "size": 32, "member": "member_1"} | small
+        with pytest.raises(LearningError, match="not more --folds than it has"):
+            build_network(**(wanted | {"weights": kept} | wrong))
 
 
 def test_weights_that_cannot_be_downloaded_name_the_way_around(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.learning.augment import _affine, augment, unchanged
+from core.learning.augment import _affine, augment, augment_closer, unchanged
 from core.learning.batches import network_input
 from core.model import InputSpec, preprocess
 
@@ -47,6 +47,42 @@ def test_the_outline_stays_on_the_lesion(monkeypatch: pytest.MonkeyPatch) -> Non
         lesion = mask > 0.5
         dice = 2 * (bright & lesion).sum() / (bright.sum() + lesion.sum())
         assert dice >= 0.9, seed
+
+
+def test_a_closer_picture_shows_the_lesion_larger_whole_and_under_its_outline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.learning.augment._appearance", lambda picture, _rng: picture)
+    seen, mirrored = [], 0
+    for seed in range(60):
+        kept = _picture()
+        # Brighter to the right: a mirror image tells itself.
+        kept[0][42:62, 52:60] = 250
+        image, mask, within = augment_closer(*kept, INSIDE, np.random.default_rng(seed))
+        assert image.shape == mask.shape == within.shape == (SIZE // 2, SIZE // 2)
+        bright = image > (image.max() + np.median(image)) / 2
+        lesion = mask > 0.5
+        dice = 2 * (bright & lesion).sum() / (bright.sum() + lesion.sum())
+        assert dice >= 0.9, seed
+        edge = lesion[0].any() or lesion[-1].any() or lesion[:, 0].any() or lesion[:, -1].any()
+        assert not edge, seed
+        seen.append(float(lesion.mean()))
+        columns = np.flatnonzero((image > 242).any(axis=0))
+        mirrored += columns.mean() < np.flatnonzero(lesion.any(axis=0)).mean()
+    # The square is about four lesions wide, three tenths of the picture at least to each side.
+    assert np.median(seen) > 1.8 * (20 * 26) / SIZE**2
+    assert max(seen) > 1.5 * min(seen)
+    assert 15 < mirrored < 45
+
+
+def test_a_picture_without_a_lesion_is_shown_closer_too_and_nothing_is_outlined() -> None:
+    image, _mask = _picture()
+    blank = np.zeros_like(image)
+    for seed in range(20):
+        shown, mask, within = augment_closer(image, blank, INSIDE, np.random.default_rng(seed))
+        assert not mask.any()
+        assert within.any()
+        assert np.isfinite(shown).all()
 
 
 def test_appearance_does_not_move_anything() -> None:

@@ -112,6 +112,44 @@ def test_the_card_says_what_the_model_was_made_of(data: Path, trained: Path) -> 
 
 
 @pytest.mark.slow
+def test_calibration_never_believes_networks_that_saw_its_rows(
+    data: Path,
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = trained / "models/breast-ultrasound/901.0/model.keras"
+    config = json.loads((start.parent / "card.json").read_text())["training"]["config"]
+
+    def trains(folder: Path, seed: int) -> str | None:
+        monkeypatch.setattr(commands, "fit_folds", _stopped_here)
+        options = ["train", folder, "--out", tmp_path / "run", "--size", "32", "--seed", seed]
+        try:
+            assert main([str(each) for each in [*options, "--weights", start]]) == 1
+        except _StoppedHereError:
+            return None
+        return capsys.readouterr().err
+
+    # With the seed it was dealt with, the same rows are kept from the same networks.
+    assert trains(data, config["seed"]) is None
+    said = trains(data, config["seed"] + 1)
+    assert said is not None
+    assert f"--seed {config['seed']}" in said
+    assert said.count("\n") == 1
+    # Other data were never seen.
+    assert trains(phantom_folder(tmp_path / "ward", train=7, val=3), 5) is None
+
+
+class _StoppedHereError(Exception):
+    pass
+
+
+def _stopped_here(*_: object, **__: object) -> None:
+    raise _StoppedHereError
+
+
+@pytest.mark.slow
 def test_evaluate_writes_every_figure_with_its_interval(
     data: Path, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

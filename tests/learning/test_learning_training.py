@@ -233,6 +233,33 @@ def test_a_lesion_without_a_mask_is_not_learned_as_no_lesion() -> None:
             assert (losses[~unknown] > 0.5).all()
 
 
+def test_a_network_is_shown_lesions_as_closely_as_it_will_read_them() -> None:
+    import_tensorflow()
+    arrays, fine = toy_arrays(), toy_arrays(size=64)
+    lesion = arrays.masks.mean() / 255
+
+    def shown(share: float, network: Any, **options: Any) -> tuple[np.ndarray, float]:
+        config = replace(CONFIG, closer=share, batch=12, **options)
+        images, truth = batches(arrays, config, network, fine)[0]
+        return images, float(truth[LESION].mean())
+
+    network = build(CONFIG)
+    whole, usual = shown(0.0, network)
+    np.testing.assert_array_equal(whole, batches(arrays, replace(CONFIG, batch=12), network)[0][0])
+    closer, larger = shown(1.0, network)
+    assert closer.shape == whole.shape
+    assert larger > 1.3 * max(usual, lesion)
+    # As what is cut out of a picture is brought to its own scale.
+    np.testing.assert_allclose(closer.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(closer.std(axis=(1, 2, 3)), 1, atol=1e-2)
+    _half, between = shown(0.5, network)
+    assert usual < between < larger
+    # A picture that must not be changed is not cut either.
+    unchanged, same = shown(1.0, network, augmentation="none")
+    assert same == pytest.approx(lesion)
+    assert unchanged.shape == whole.shape
+
+
 @pytest.mark.slow
 def test_the_textbook_network_learns_two_labels(tmp_path: Path) -> None:
     arrays = toy_arrays(12, size=150)

@@ -51,6 +51,7 @@ from core.model import (
     Predictor,
     Prevalence,
     Reference,
+    read_bundle,
     write_bundle,
 )
 from core.settings import load_settings
@@ -108,7 +109,10 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         default=defaults.weights,
-        help=_("what such a network starts from: none, imagenet, or a file of its weights"),
+        help=_(
+            "what a network starts from: none, imagenet, or a file of its weights; for lesion-net "
+            "the model.keras of a bundle"
+        ),
     )
     parser.add_argument(
         "--frozen-epochs",
@@ -133,6 +137,15 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--augmentation", choices=("ultrasound", "none"), default=defaults.augmentation
+    )
+    parser.add_argument(
+        "--closer",
+        type=_share,
+        default=defaults.closer,
+        help=_(
+            "share of the pictures shown to lesion-net as a square around the lesion; "
+            "{share:g} by default"
+        ).format(share=defaults.closer),
     )
     parser.add_argument(
         "--precision",
@@ -179,6 +192,13 @@ def _rate(text: str) -> float:
     return value
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(_("must be from 0 to 1"))
+    return value
+
+
 def _coverage(text: str) -> float:
     value = float(text)
     if not 0.5 <= value < 1:
@@ -212,6 +232,7 @@ def run_train(args: argparse.Namespace) -> int:
     watched = [row for row in rows if row.split == "val"]
     if not training or not watched:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    _check_start(config, args.folds, rows)
     fitted = fit_folds(
         training,
         watched,
@@ -224,6 +245,30 @@ def run_train(args: argparse.Namespace) -> int:
     )
     write_bundle_of(fitted, config, rows, args, about)
     return 0
+
+
+def _check_start(config: TrainingConfig, folds: int, rows: Sequence[Row]) -> None:
+    """Refuse to go on from a model that learned these very rows in other folds.
+
+    Its networks would score rows they have seen, and the calibration would believe them.
+    """
+    card = Path(config.weights).parent / "card.json"
+    if config.architecture != LESION_NET or not card.is_file():
+        return
+    before = read_bundle(card.parent).card
+    learned = {source.digest for source in before.data}
+    here = {
+        fingerprint([row for row in rows if row.source == source])
+        for source in {row.source for row in rows}
+    }
+    dealt = (before.training.get("folds"), before.training.get("config", {}).get("seed"))
+    if learned & here and (learned != here or dealt != (folds, config.seed)):
+        raise LearningError(
+            _(
+                "The model to start from was trained on some of these data in other folds: give "
+                "the same data, --folds {folds} and --seed {seed}, or other data."
+            ).format(folds=dealt[0], seed=dealt[1])
+        )
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:
@@ -239,6 +284,7 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
         learning_rate=args.learning_rate,
         patience=args.patience,
         augmentation=args.augmentation,
+        closer=args.closer,
         weights=args.weights,
         frozen_epochs=args.frozen_epochs,
         precision=args.precision,
