@@ -71,13 +71,17 @@ def _settings(out: Path) -> Settings:
     return Settings(var=out, database_url="")
 
 
+@pytest.fixture(scope="module")
+def reader(trained: Path) -> Predictor:
+    return Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained))
+
+
 @pytest.mark.slow
-def test_training_ends_in_a_bundle_that_reads(data: Path, trained: Path) -> None:
+def test_training_ends_in_a_bundle_that_reads(data: Path, trained: Path, reader: Predictor) -> None:
     (entry,) = (e for e in list_bundles(_settings(trained)) if e.version == "901.0")
     assert (entry.task, entry.reason) == ("breast-ultrasound", None)
-    predictor = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained))
     scan = read_scan(next((data / "images/malignant").iterdir()).read_bytes())
-    read = predictor.read(scan)
+    read = reader.read(scan)
     lesion = read.lesion_map()
     assert read.labels == LABELS
     assert sum(read.probabilities.values()) == pytest.approx(1)
@@ -87,8 +91,8 @@ def test_training_ends_in_a_bundle_that_reads(data: Path, trained: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_card_says_what_the_model_was_made_of(data: Path, trained: Path) -> None:
-    card = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained)).card
+def test_the_card_says_what_the_model_was_made_of(data: Path, reader: Predictor) -> None:
+    card = reader.card
     assert (card.title, card.intended_use, card.limits) == (
         "Phantoms",
         "Tests.",
@@ -151,7 +155,11 @@ def _stopped_here(*_: object, **__: object) -> None:
 
 @pytest.mark.slow
 def test_evaluate_writes_every_figure_with_its_interval(
-    data: Path, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path,
+    trained: Path,
+    reader: Predictor,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OVERREAD_VAR", str(trained))
     report_folder = trained / "report"
@@ -175,13 +183,11 @@ def test_evaluate_writes_every_figure_with_its_interval(
         assert low <= value <= high, name
         assert name in line or 0 <= low <= high <= 1, name
     assert sum(map(sum, report["confusion"]["counts"])) == 12
-    predictor = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained))
-    assert report["model"]["bundle_digest"] == predictor.bundle.digest
+    assert report["model"]["bundle_digest"] == reader.bundle.digest
     rows = [row for row in read_dataset(data, LABELS) if row.split == "val"]
     assert report["data"] == {"name": "phantoms", "split": "val", "fingerprint": fingerprint(rows)}
     # The figures on the card are those of what ships.
-    card = Predictor.load("breast-ultrasound", "901.0", settings=_settings(trained)).card
-    on_card = card.metrics["val"]
+    on_card = reader.card.metrics["val"]
     assert on_card["accuracy"] == pytest.approx(report["accuracy"])
     assert on_card["roc_auc"] == pytest.approx(report["roc_auc"])
     assert on_card["dice_mean"] == pytest.approx(report["dice_mean"])
@@ -338,15 +344,22 @@ def test_an_archive_of_arrays_is_evaluated_by_the_names_of_its_numbers(
     assert "--label-names" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    if not (ROOT / "assets" / "models" / "breast-ultrasound").is_dir():
+        pytest.skip("no bundle ships in this checkout")
+    return Predictor.load("breast-ultrasound", settings=_settings(tmp_path_factory.mktemp("var")))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["busi", "busbra"])
-def test_the_shipped_model_holds_up_on_real_scans(name: str, tmp_path: Path) -> None:
+def test_the_shipped_model_holds_up_on_real_scans(
+    name: str, request: pytest.FixtureRequest
+) -> None:
     folder = ROOT.parent / "shared" / "data" / name
     if not folder.is_dir():
         pytest.skip("the real scans are not on this machine")
-    if not (ROOT / "assets" / "models" / "breast-ultrasound").is_dir():
-        pytest.skip("no bundle ships in this checkout")
-    shipped = Predictor.load("breast-ultrasound", settings=_settings(tmp_path))
+    shipped: Predictor = request.getfixturevalue("shipped")
     rows = [row for row in read_dataset(folder, LABELS) if row.split == "val"][::5]
     report = figures(score(rows, shipped, LABELS, "malignant"))
     # None of these is a picture the model does not know, and it is sure of most.
