@@ -13,6 +13,7 @@ from core.explain._compare import (
     Stability,
     agreement,
     heat_inside,
+    hottest_place,
     stability,
 )
 from core.explain._curves import Curves, curves, curves_of
@@ -98,6 +99,7 @@ __all__ = [
     "grad_cam",
     "grad_cam_plus_plus",
     "heat_inside",
+    "hottest_place",
     "hide",
     "hires_cam",
     "in_steps",

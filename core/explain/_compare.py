@@ -125,6 +125,17 @@ class Stability:
         return float(np.mean([each.overlap for each in self.copies]))
 
 
+def hottest_place(values: NDArray[np.float32]) -> tuple[int, int]:
+    """Return row and column of the hottest place of a map, ``(H, W)``.
+
+    The one that every figure and every word means: of the map blurred over a hundredth of its
+    longer side, since a pixel may be noise.
+    """
+    soft = cv2.GaussianBlur(values, (0, 0), max(_PEAK * max(values.shape), 0.5))
+    row, column = np.unravel_index(int(soft.argmax()), soft.shape)
+    return int(row), int(column)
+
+
 def heat_inside(explanation: Explanation, outline: NDArray[np.generic]) -> Inside:
     """Say how much of a map's heat lies inside an outline, and whether its peak does.
 
@@ -149,12 +160,11 @@ def heat_inside(explanation: Explanation, outline: NDArray[np.generic]) -> Insid
         raise InvalidQuestion(_("There is no outline to compare the heat with."))
     heat = explanation.positive.astype(np.float64)
     total = float(heat.sum())
-    soft = cv2.GaussianBlur(values, (0, 0), max(_PEAK * max(values.shape), 0.5))
-    row, column = np.unravel_index(int(soft.argmax()), soft.shape)
+    row, column = hottest_place(values)
     return Inside(
         share=float(heat[inside].sum()) / total if total > 0 else None,
         area=float(inside.mean()),
-        peak=(int(row), int(column)),
+        peak=(row, column),
         peak_inside=bool(inside[row, column]),
     )
 

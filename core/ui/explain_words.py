@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from core import explain
@@ -10,8 +9,6 @@ from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occ
 from core.text import _, ngettext
 from core.ui.wording import apart, class_name, percent
 
-#: Cells along the longer side at which the hottest place is looked for, in words.
-_PLACES = 16
 #: Share of a side that counts as its middle.
 _MIDDLE = (0.38, 0.62)
 
@@ -75,11 +72,8 @@ def speaks(target: str, *, against: bool) -> str:
 def direction(explanation: Explanation) -> str:
     """Return where the hottest place of a map lies in the picture, such as "lower left"."""
     values = explanation.values
-    longer = max(values.shape)
-    high, wide = (max(1, round(_PLACES * side / longer)) for side in values.shape)
-    cells = cv2.resize(values, (wide, high), interpolation=cv2.INTER_AREA)
-    row, column = np.unravel_index(int(cells.argmax()), cells.shape)
-    places = ((row + 0.5) / high, (column + 0.5) / wide)
+    hottest = zip(explain.hottest_place(values), values.shape, strict=True)
+    places = ((at + 0.5) / side for at, side in hottest)
     down, across = (int(np.searchsorted(_MIDDLE, place)) for place in places)
     names = (
         (_("upper left"), _("top"), _("upper right")),

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.explain import Agreement, Curves, Explanation, Occlusion, agreement, heat_inside
+from core.explain import (
+    Agreement,
+    Curves,
+    Explanation,
+    Occlusion,
+    agreement,
+    heat_inside,
+    hottest_place,
+)
 from core.ui.explain_choice import METHODS, Choice, hidden_region
 from core.ui.explain_evidence import curve_lines, curves_figure, sum_line
 from core.ui.explain_kept import Found, Kept, Question
@@ -63,6 +71,18 @@ def test_a_map_is_said_to_lie_where_it_lies() -> None:
     assert direction(explanation(LOW_LEFT)) == "lower left"
     assert direction(explanation(spot(slice(26, 34), slice(36, 44)))) == "middle"
     assert direction(explanation(spot(slice(2, 8), slice(36, 44)))) == "top"
+
+
+def test_the_place_that_is_named_is_the_place_that_is_held_against_the_outline() -> None:
+    # Much that is weak lies below, and the one hottest place above: rough cells would name the
+    # first while the second is judged.
+    heat = spot(slice(48, 56), slice(4, 12), 0.5) + spot(slice(4, 7), slice(40, 43))
+    made = explanation(heat, signed=True)
+    found = heat_inside(made, spot(slice(2, 9), slice(38, 45), 255))
+    assert found.peak_inside
+    assert found.peak == hottest_place(made.values)
+    said = where_words(made, found, against=False)
+    assert "at the top, lies inside too" in said
 
 
 def test_the_share_of_heat_in_the_outline_is_the_share_of_heat_in_the_outline() -> None:
