@@ -45,8 +45,6 @@ class Occlusion:
         Of the scan's area that was hidden, 0..1.
     before, after
         Calibrated probability of each class with the region and without it.
-    score_before, score_after
-        Of the target, before softmax and calibration.
     elsewhere
         How far the target's probability fell when the same shape was hidden elsewhere, once for
         each place; none where it fits nowhere else. What the region did means something where it
@@ -60,8 +58,6 @@ class Occlusion:
     share: float
     before: Mapping[str, float]
     after: Mapping[str, float]
-    score_before: float
-    score_after: float
     elsewhere: tuple[float, ...]
     parameters: Mapping[str, Any]
     bundle_digest: str
@@ -83,16 +79,18 @@ class Occlusion:
         return abs(self.fall) > max(abs(fall) for fall in self.elsewhere)
 
     def explanation(self) -> Explanation:
-        """Return the same as a map: what the score fell by, shared evenly over the region.
+        """Return the same as a map: what the probability fell by, shared evenly over the region.
+
+        The probability and not the score, which may rise where the probability falls, if those of
+        other classes rise more: picture and words would then say the opposite.
 
         Raises
         ------
         EmptyMap
-            The score did not change.
+            The probability did not change.
         """
         values = np.zeros(self.region.shape, np.float32)
-        fell = self.score_before - self.score_after
-        values[self.region] = fell / np.count_nonzero(self.region)
+        values[self.region] = self.fall / np.count_nonzero(self.region)
         return Explanation(
             method="occlusion",
             target=self.target,
@@ -100,9 +98,9 @@ class Occlusion:
             signed=True,
             layer=None,
             parameters=self.parameters,
-            unit="score",
-            base_value=self.score_after,
-            output=self.score_before,
+            unit="probability",
+            base_value=self.after[self.target],
+            output=self.before[self.target],
             bundle_digest=self.bundle_digest,
             image_digest=self.image_digest,
         )
@@ -160,7 +158,6 @@ def occlude(
     for part in parts(len(inputs), BATCH):
         probabilities[part] = asked.probe.probabilities(inputs[part])
         watch(part.stop, len(inputs))
-    scores = asked.probe.scores(inputs[:2])[:, index]
 
     def by_label(row: NDArray[np.float64]) -> Mapping[str, float]:
         return MappingProxyType(dict(zip(asked.probe.labels, row.tolist(), strict=True)))
@@ -174,8 +171,6 @@ def occlude(
         share=float(drawn.mean()),
         before=by_label(probabilities[0]),
         after=by_label(probabilities[1]),
-        score_before=float(scores[0]),
-        score_after=float(scores[1]),
         elsewhere=tuple((probabilities[0, index] - probabilities[2:, index]).tolist()),
         parameters={"how": how, "region": _runs(drawn), "places": places, "seed": seed},
         bundle_digest=asked.bundle.digest,

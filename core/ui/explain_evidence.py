@@ -111,7 +111,8 @@ def stability_line(stability: Stability | None) -> str:
 def sum_line(explanation: Explanation) -> str | None:
     """Return whether a map adds up to what the model says; None where it does not claim to."""
     base, output, gap = explanation.base_value, explanation.output, explanation.gap
-    if base is None or output is None or gap is None:
+    # A region that was hidden is compared with what is left, which adds up by itself.
+    if base is None or output is None or gap is None or explanation.unit == "probability":
         return None
     if explanation.unit == "area":
         return _(
@@ -162,13 +163,7 @@ def hidden_table(hidden: Occlusion, digest: str) -> None:
         },
         hide_index=True,
     )
-    left.caption(
-        _("Hidden: {share} of the picture. Score {before} → {after}.").format(
-            share=percent(hidden.share),
-            before=f"{hidden.score_before:.2f}",
-            after=f"{hidden.score_after:.2f}",
-        )
-    )
+    left.caption(_("Hidden: {share} of the picture.").format(share=percent(hidden.share)))
     with right:
         small_picture(
             f"hidden:{digest}",

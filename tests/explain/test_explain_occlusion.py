@@ -82,7 +82,21 @@ def test_what_came_from_the_region_adds_up_on_its_map():
     assert shown.method == "occlusion"
     assert shown.gap < 1e-5
     assert not shown.values[~disc()].any()
-    assert shown.values.sum(dtype=float) == pytest.approx(found.score_before - found.score_after)
+    assert shown.unit == "probability"
+    assert shown.values.sum(dtype=float) == pytest.approx(found.fall)
+
+
+def test_the_colour_of_a_hidden_region_never_contradicts_the_words_about_it():
+    model = explain_fakes.formula_model()
+    inside = np.zeros((32, 32), bool)
+    inside[4 + 10 : 4 + 14, 9:12] = True
+    # Hidden, the score of malignant falls, and that of another class falls further.
+    model.answers.weights[:] = 0
+    for weights, much in zip(model.answers.weights, (-3.0, -1.0), strict=False):
+        weights[inside] = much
+    found = occlude(model, scan(), disc(radius=19), "malignant")
+    assert found.fall != 0
+    assert np.sign(found.explanation().values.sum()) == np.sign(found.fall)
 
 
 def test_a_region_that_changes_nothing_says_so_and_has_no_map():
