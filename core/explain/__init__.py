@@ -22,14 +22,21 @@ from core.explain._evidence import Evidence, evidence
 from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
 from core.explain._explanation import THE_LESION, Explanation, Unit
 from core.explain._export import ReadBack, explanation_npz, read_explanation
-from core.explain._figures import evidence_figures
+from core.explain._figures import evidence_figures, inside_figures
 from core.explain._grad_cam import grad_cam
 from core.explain._grad_cam_plus_plus import grad_cam_plus_plus
 from core.explain._hires_cam import hires_cam
 from core.explain._layer_cam import layer_cam
 from core.explain._lesion_drivers import lesion_drivers
-from core.explain._methods import CAMS, METHODS, asks_for, by_method
-from core.explain._occlusion import How, Occlusion, hide, occlude
+from core.explain._methods import (
+    CAMS,
+    METHODS,
+    asks_about_a_class,
+    asks_for,
+    by_method,
+    made_again,
+)
+from core.explain._occlusion import How, Occlusion, hide, occlude, stands_out
 from core.explain._packed import pack, unpack
 from core.explain._partition import partition_shap
 from core.explain._picture import (
@@ -78,6 +85,7 @@ __all__ = [
     "Watch",
     "agreement",
     "asked_name",
+    "asks_about_a_class",
     "asks_for",
     "background_of",
     "blend",
@@ -103,8 +111,10 @@ __all__ = [
     "hires_cam",
     "hottest_place",
     "in_steps",
+    "inside_figures",
     "layer_cam",
     "lesion_drivers",
+    "made_again",
     "method_name",
     "occlude",
     "pack",
@@ -114,6 +124,7 @@ __all__ = [
     "read_explanation",
     "read_features",
     "stability",
+    "stands_out",
     "unit_words",
     "unpack",
 ]

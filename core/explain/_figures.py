@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.explain._compare import Agreement
+from core.explain._compare import Agreement, Inside
 from core.explain._evidence import Evidence
 
 
@@ -27,14 +27,7 @@ def evidence_figures(evidence: Evidence | None) -> dict[str, Any] | None:
         "random_areas": list(curves.random_areas),
         "faithfulness": curves.faithfulness,
         "beats_random": bool(curves.beats_random),
-        "inside": None
-        if inside is None
-        else {
-            "share": inside.share,
-            "area": inside.area,
-            "peak": list(inside.peak),
-            "peak_inside": inside.peak_inside,
-        },
+        "inside": None if inside is None else inside_figures(inside),
         "agreement": None if evidence.agreement is None else _agreement(evidence.agreement),
         "stability": None
         if steady is None
@@ -45,6 +38,16 @@ def evidence_figures(evidence: Evidence | None) -> dict[str, Any] | None:
             "overlap": steady.overlap,
             "copies": [_agreement(copy) for copy in steady.copies],
         },
+    }
+
+
+def inside_figures(inside: Inside) -> dict[str, Any]:
+    """Return where the heat of a map lies as JSON values, names as in :class:`Inside`."""
+    return {
+        "share": inside.share,
+        "area": inside.area,
+        "peak": list(inside.peak),
+        "peak_inside": inside.peak_inside,
     }
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from core.errors import InvalidQuestion
 from core.explain._asked import Model
 from core.explain._cam import Cam, read_features
+from core.explain._compare import COPIES
 from core.explain._eigen_cam import eigen_cam
-from core.explain._expected_gradients import expected_gradients
+from core.explain._expected_gradients import STEADY_SAMPLES, expected_gradients
 from core.explain._explanation import THE_LESION, Explanation
 from core.explain._grad_cam import grad_cam
 from core.explain._grad_cam_plus_plus import grad_cam_plus_plus
@@ -24,6 +28,39 @@ CAMS: dict[str, Cam] = {
 }
 #: Names that :func:`by_method` takes.
 METHODS = (*CAMS, "expected-gradients", "partition-shap", "lesion-drivers")
+
+
+#: Evaluations of the coarse partition that stability is measured with.
+_STEADY_EVALUATIONS = 60
+
+
+def asks_about_a_class(method: str) -> bool:
+    """Tell whether the map of a method depends on the class that it is asked about."""
+    cam = CAMS.get(method)
+    return cam is None or cam.class_specific
+
+
+def made_again(
+    model: Model, method: str, target: str
+) -> tuple[Callable[[Scan], Explanation] | None, int]:
+    """Return what explains a noisy copy of a scan, and how many copies :func:`evidence` takes.
+
+    A method that takes long is asked for something coarser, of one copy. None for a method that
+    is not in :data:`METHODS`.
+    """
+    if method in CAMS:
+        cam = CAMS[method]
+        return lambda scan: read_features(model, scan, target).explain(cam), COPIES
+    made: Callable[..., Explanation]
+    if method == "expected-gradients":
+        made = partial(expected_gradients, target=target, samples=STEADY_SAMPLES)
+    elif method == "partition-shap":
+        made = partial(partition_shap, target=target, evaluations=_STEADY_EVALUATIONS)
+    elif method == "lesion-drivers":
+        made = partial(lesion_drivers, samples=STEADY_SAMPLES)
+    else:
+        return None, 1
+    return partial(made, model), 1
 
 
 def by_method(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -27,6 +27,19 @@ PLACES = 8
 _LONGEST = 512
 #: Radius in pixels of what a filled pixel is made of.
 _RADIUS = 5
+
+
+def stands_out(fall: float, elsewhere: Sequence[float]) -> bool | None:
+    """Tell whether hiding a region did more than hiding the same shape at any place elsewhere.
+
+    Parameters
+    ----------
+    fall, elsewhere
+        As in :class:`Occlusion`. None is returned where the shape fits nowhere else.
+    """
+    if not elsewhere:
+        return None
+    return abs(fall) > max(abs(each) for each in elsewhere)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +83,8 @@ class Occlusion:
 
     @property
     def stands_out(self) -> bool | None:
-        """Whether hiding the region did more than hiding the same shape at any place elsewhere.
-
-        None where the shape fits nowhere else.
-        """
-        if not self.elsewhere:
-            return None
-        return abs(self.fall) > max(abs(fall) for fall in self.elsewhere)
+        """What :func:`stands_out` says of it."""
+        return stands_out(self.fall, self.elsewhere)
 
     def explanation(self) -> Explanation:
         """Return the same as a map: what the probability fell by, shared evenly over the region.
@@ -97,7 +105,15 @@ class Occlusion:
             values=values,
             signed=True,
             layer=None,
-            parameters=self.parameters,
+            # What the words about it are made of, for whoever sees the map later or elsewhere.
+            parameters={
+                **self.parameters,
+                "found": {
+                    "before": self.before[self.target],
+                    "after": self.after[self.target],
+                    "elsewhere": list(self.elsewhere),
+                },
+            },
             unit="probability",
             base_value=self.after[self.target],
             output=self.before[self.target],

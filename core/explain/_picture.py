@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from core.explain._colours import colour_table, colours
 from core.explain._explanation import THE_LESION, Explanation, Unit
 from core.explain._export import NOTICE
+from core.explain._methods import asks_about_a_class
 from core.model import class_name
 from core.scan import Scan
 from core.settings import ROOT
@@ -35,6 +36,8 @@ _BEYOND = 0.005
 _SMOOTH = 1 / 100
 #: Pixels a contribution is given for where values are shared out over pixels.
 PER = 1000
+#: What the probability must fall by for a hidden region to have the last colour.
+_FULL_FALL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +164,13 @@ def method_name(method: str) -> str:
     return names.get(method, method)
 
 
-def asked_name(method: str, target: str) -> str:
-    """Return a method and what it explains, in words."""
+def asked_name(method: str, target: str, *, against: bool = False) -> str:
+    """Return a method and what it explains, in words; ``against`` asks "why not"."""
+    if not asks_about_a_class(method):
+        return method_name(method)
     about = _("the lesion map") if target == THE_LESION else class_name(target)
-    return _("{method} for “{label}”").format(method=method_name(method), label=about)
+    words = _("{method} against “{label}”") if against else _("{method} for “{label}”")
+    return words.format(method=method_name(method), label=about)
 
 
 def unit_words(unit: Unit) -> str:
@@ -196,7 +202,10 @@ def drawn_limit(explanation: Explanation, values: NDArray[np.float32] | None = N
     """
     size = np.abs(drawn_values(explanation) if values is None else values)
     peak = float(size.max())
-    if not explanation.signed or explanation.method == "occlusion":
+    if explanation.method == "occlusion":
+        # One value on the whole region: by its own limit, next to nothing would have full colour.
+        return max(peak, _FULL_FALL / max(int(np.count_nonzero(explanation.values)), 1))
+    if not explanation.signed:
         return peak
     return float(np.quantile(size, 1 - _BEYOND)) or peak
 
@@ -244,7 +253,7 @@ def _bar(
 
 
 def _lines(scan: Scan, made: Explanation, model: str, chosen: Drawing) -> list[str]:
-    what = asked_name(made.method, made.target)
+    what = asked_name(made.method, made.target, against=chosen.against and made.signed)
     if made.layer:
         what += " · " + _("layer {name}").format(name=made.layer)
     case = _("Case {case}").format(case=scan.case_number)
@@ -261,7 +270,13 @@ def _lines(scan: Scan, made: Explanation, model: str, chosen: Drawing) -> list[s
         )
     if made.method == "expected-gradients":
         lines.append(_("Drawn smoothed: single pixels are noise."))
-    if made.base_value is not None and made.output is not None and made.gap is not None:
+    if made.method == "occlusion":
+        lines.append(
+            _("With the region {before}, without it {after}").format(
+                before=f"{made.output or 0:.3f}", after=f"{made.base_value or 0:.3f}"
+            )
+        )
+    elif made.base_value is not None and made.output is not None and made.gap is not None:
         lines.append(
             _("Base value {base}, output {output}, gap {gap}").format(
                 base=f"{made.base_value:.3f}", output=f"{made.output:.3f}", gap=f"{made.gap:.3f}"

@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import OverreadError, QualityFailed, SettingsError
-from core.explain._compare import Inside, heat_inside
+from core.explain._compare import heat_inside
 from core.explain._evidence import evidence
 from core.explain._export import explanation_npz
 from core.explain._figures import evidence_figures
-from core.explain._methods import METHODS, asks_for, by_method
+from core.explain._methods import CAMS, METHODS, asks_for, by_method, made_again
 from core.explain._picture import Drawing, explanation_png
 from core.explain._table import Row, figures, figures_csv
 from core.lesion import LesionControls, find_lesions
@@ -146,9 +149,23 @@ def _row(
     told: _Told,
 ) -> Row:
     made = by_method(predictor, scan, options.method, target, watch=told)
-    measured = (
-        evidence_figures(evidence(predictor, scan, made, watch=told)) if options.evidence else None
-    )
+    mask = _outline(scan, prediction)
+    measured = None
+    if options.evidence:
+        again, copies = made_again(predictor, options.method, target)
+        same = options.method in CAMS
+        measured = evidence_figures(
+            evidence(
+                predictor,
+                scan,
+                made,
+                outline=mask,
+                explain=again,
+                same=same,
+                copies=copies,
+                watch=told,
+            )
+        )
     card = predictor.card
     row = Row(
         scan.case_number,
@@ -159,7 +176,7 @@ def _row(
         options.method,
         target,
         explanation=made,
-        inside=_inside(made, scan, prediction),
+        inside=None if mask is None else heat_inside(made, mask),
         evidence=measured,
     )
     drawing = Drawing(options.opacity, options.cut_off)
@@ -174,12 +191,13 @@ def _row(
     return row
 
 
-def _inside(made: Any, scan: Scan, prediction: Prediction) -> Inside | None:
+def _outline(scan: Scan, prediction: Prediction) -> NDArray[np.uint8] | None:
+    """Return the mask of the AI's outline; None where there is none."""
     surface = prediction.lesion_map()
     if surface is None:
         return None
     mask = find_lesions(surface, scan.grey, LesionControls(), spacing=scan.spacing_at).mask
-    return heat_inside(made, mask) if mask.any() else None
+    return mask if mask.any() else None
 
 
 def _may_be_read(scan: Scan) -> None:

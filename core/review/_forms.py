@@ -166,7 +166,8 @@ class SentExplanation:
     explanation
         Of the form's own image, by the bundle of its answer.
     evidence
-        JSON values of :func:`core.explain.evidence_figures`; None where none was asked for.
+        JSON values of :func:`core.explain.evidence_figures`, and ``against`` where only what speaks
+        against the class was on screen; None where nothing is to be said.
     """
 
     explanation: Explanation

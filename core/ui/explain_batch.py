@@ -28,6 +28,7 @@ from core.explain import (
     explanation_png,
     figures_csv,
     heat_inside,
+    inside_figures,
     read_explanation,
 )
 from core.explain import Evidence as Measured
@@ -79,7 +80,13 @@ def list_runner() -> JobRunner:
 
 
 def turn_of(
-    scan: Scan, prediction: Prediction | None, *, withheld: bool, unread: bool, reason: str | None
+    scan: Scan,
+    prediction: Prediction | None,
+    *,
+    withheld: bool,
+    unread: bool,
+    reason: str | None,
+    failed: bool = False,
 ) -> Turn:
     """Return the turn of an image, or why it has none: nothing is explained that is not shown."""
     if prediction is not None:
@@ -88,6 +95,8 @@ def turn_of(
         return Turn(scan, None, unknown_scan() + ".")
     if unread:
         return Turn(scan, None, _("The model has not read this scan yet."))
+    if failed:
+        return Turn(scan, None, _("It fails the quality check and was not read."))
     return Turn(scan, None, reason or _("There is no AI result to explain."))
 
 
@@ -227,9 +236,14 @@ def _written(archive: zipfile.ZipFile, outcome: Outcome, outline: Outline, drawi
     made = read_explanation(outcome.npz).explanation
     mask = outline(row.image_digest)
     inside = None if mask is None or not mask.any() else heat_inside(made, mask)
+    npz = outcome.npz
+    if row.evidence is not None and inside is not None:
+        # The outline is known only now: what a reader may shape stays out of the background.
+        row = replace(row, evidence={**row.evidence, "inside": inside_figures(inside)})
+        npz = explanation_npz(made, row.case_number, row.task, row.version, row.evidence)
     png = explanation_png(outcome.scan, made, row.task, row.version, drawing)
     archive.writestr(_dated(f"{row.stem}.png"), png)
-    archive.writestr(_dated(f"{row.stem}.npz"), outcome.npz)
+    archive.writestr(_dated(f"{row.stem}.npz"), npz)
     return replace(row, explanation=made, inside=inside)
 
 

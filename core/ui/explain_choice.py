@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.explain import CAMS, THE_LESION, How
@@ -78,6 +78,15 @@ class Choice:
         points = regions[self.region if self.region < len(regions) else -1]
         said = json.dumps({"how": self.how, "points": points})
         return Question(image, bundle, by, target, said)
+
+
+def hidden_regions(questions: Iterable[Question]) -> set[Points]:
+    """Return the corners of every region that was hidden to ask."""
+    return {
+        tuple(hidden_region(question)[1])
+        for question in questions
+        if question.method == "occlusion"
+    }
 
 
 def hidden_region(question: Question) -> tuple[How, list[tuple[int, int]]]:

@@ -5,17 +5,33 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.explain import THE_LESION, Agreement, Curves, Explanation, Inside, Occlusion, Stability
+from core.explain import (
+    THE_LESION,
+    Agreement,
+    Curves,
+    Explanation,
+    Inside,
+    Occlusion,
+    Stability,
+    asks_about_a_class,
+)
 from core.scan import Scan
 from core.text import _, ngettext
-from core.ui.explain_words import agreement_words
+from core.ui.explain_words import agreement_words, no_class_words
 from core.ui.performance_charts import LINE, MARK, QUIET
 from core.ui.picture import small_picture
 from core.ui.wording import class_name, percent
 
+#: What the values may miss of the difference they explain, or of a score of 1 where that is less,
+#: to be said to add up.
+_SMALL_GAP = 0.05
 
-def curves_figure(curves: Curves) -> go.Figure:
-    """Draw what the model says as parts are hidden, and shown, against random orders."""
+
+def curves_figure(curves: Curves, *, against: bool = False) -> go.Figure:
+    """Draw what the model says as parts are hidden, and shown, against random orders.
+
+    ``against`` names the order by what it goes by where the other side of the map is drawn.
+    """
     figure = go.Figure()
     hidden = [100 * share for share in curves.shares]
     for place, row in enumerate(curves.random):
@@ -29,9 +45,14 @@ def curves_figure(curves: Curves) -> go.Figure:
             showlegend=place == 0,
             hoverinfo="skip",
         )
+    first = (
+        (_("what speaks most for it hidden first"), _("what speaks most for it shown first"))
+        if against
+        else (_("hottest hidden first"), _("hottest shown first"))
+    )
     for values, name, colour, symbol, dash in (
-        (curves.deletion, _("hottest hidden first"), MARK, "circle", "solid"),
-        (curves.insertion, _("hottest shown first"), LINE, "square", "dash"),
+        (curves.deletion, first[0], MARK, "circle", "solid"),
+        (curves.insertion, first[1], LINE, "square", "dash"),
     ):
         figure.add_scatter(
             x=hidden,
@@ -120,10 +141,19 @@ def sum_line(explanation: Explanation) -> str | None:
             "{base}; what the contributions miss: {gap}"
         ).format(area=percent(output, 1), base=percent(base, 1), gap=percent(gap, 2))
     total = base + float(explanation.values.sum(dtype="float64"))
-    return _(
-        "Adds up: background {base} and all values give {total}, the model says {output}; "
-        "gap {gap} (score)"
-    ).format(base=f"{base:.2f}", total=f"{total:.2f}", output=f"{output:.2f}", gap=f"{gap:.2f}")
+    text = (
+        _(
+            "Adds up: background {base} and all values give {total}, the model says {output}; "
+            "gap {gap} (score)"
+        )
+        if gap <= _SMALL_GAP * max(abs(output - base), 1.0)
+        else _(
+            "Does **not** quite add up: background {base} and all values give {total}, the model "
+            "says {output}; gap {gap} (score)"
+        )
+    )
+    parts = {"base": base, "total": total, "output": output, "gap": gap}
+    return text.format(**{name: f"{x:.2f}".replace("-", "−") for name, x in parts.items()})
 
 
 def figures(
@@ -134,11 +164,14 @@ def figures(
     stability: Stability | None,
     *,
     key: str,
+    against: bool = False,
 ) -> None:
-    """Show the evidence there is."""
+    """Show the evidence there is; ``against`` where only what speaks against the class is drawn."""
     lines = [inside_line(inside)]
     lines += [agreement_words(explanation.method, other, found) for other, found in others]
-    if not others:
+    if not asks_about_a_class(explanation.method):
+        lines.append(no_class_words(explanation.method))
+    elif not others:
         lines.append(
             _("Agreement: no second method has been asked about this class. Choose one to compare.")
         )
@@ -147,7 +180,9 @@ def figures(
     if curves is not None:
         lines += [*curve_lines(curves), stability_line(stability)]
         st.plotly_chart(
-            curves_figure(curves), config={"displayModeBar": False, "displaylogo": False}, key=key
+            curves_figure(curves, against=against),
+            config={"displayModeBar": False, "displaylogo": False},
+            key=key,
         )
     st.markdown("\n".join(f"- {line}" for line in lines))
 

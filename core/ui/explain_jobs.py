@@ -46,6 +46,20 @@ def _lane(slow: bool) -> JobRunner:
     return JobRunner(1)
 
 
+#: Seconds that the last job of each kind took in this process.
+_usual: dict[tuple[str, str, str], float] = {}
+
+
+def _kind_of(key: Key) -> tuple[str, str, str]:
+    kind, question = key
+    return question.bundle, question.method, kind
+
+
+def usual_seconds(key: Key) -> float | None:
+    """Return how long the last job like this took; None where there was none."""
+    return _usual.get(_kind_of(key))
+
+
 @dataclass(slots=True, eq=False)
 class Asking:
     """What one session has asked for; its jobs stop when the session goes.
@@ -68,6 +82,8 @@ class Asking:
             if not status.ended:
                 continue
             del self.jobs[key]
+            if status.state == "done" and status.seconds > 1:
+                _usual[_kind_of(key)] = status.seconds
             if status.state == "cancelled":
                 self.problems[key] = _("This was stopped before it was done.")
             elif status.error is not None:
@@ -136,10 +152,16 @@ def ask(item: OpenScan, question: Question, kind: Kind = "map") -> None:
 
 
 def stop(kind: Kind, question: Question) -> None:
-    """Stop what is under way; what was found before stays."""
-    job = asking().jobs.get((kind, question))
+    """Stop what is under way; what was found before stays.
+
+    Said at once: a step of the network, or what is compiled before the first one, ends by itself
+    some seconds later, and until then what is asked next waits.
+    """
+    held = asking()
+    job = held.jobs.pop((kind, question), None)
     if job is not None:
         job.cancel()
+        held.problems[kind, question] = _("This was stopped before it was done.")
 
 
 def warm(item: OpenScan) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from core.explain import (
     PER,
     Explanation,
+    asks_about_a_class,
     colour_table,
     colours,
     drawn_limit,
@@ -23,7 +24,7 @@ from core.explain import (
 )
 from core.text import _
 from core.ui.explain_kept import Question
-from core.ui.explain_words import method_name, speaks, why
+from core.ui.explain_words import method_name, speaks, what_it_asks, why
 from core.ui.open_scan import DRAWN_HEAT
 from core.ui.picture import Heat
 
@@ -80,6 +81,8 @@ def heat_of(question: Question, explanation: Explanation, *, against: bool = Fal
         ["map", question.image, question.bundle, question.method, question.target, side]
     )
     caption = why(explanation.target, against=against)
+    if not asks_about_a_class(explanation.method):
+        caption = what_it_asks(explanation.method)
     return Heat(
         f"{identity}:{question.parameters}",
         lambda: map_png(drawn(explanation, against=against), signed=explanation.signed),

@@ -151,6 +151,7 @@ def _turn(item: OpenScan) -> Turn:
         item.prediction,
         withheld=item.withheld is not None,
         unread=item.is_unread,
+        failed=not item.qualifies,
         reason=item.problem,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -18,6 +19,7 @@ from core.explain import (
     Explanation,
     Inside,
     agreement,
+    asks_about_a_class,
     heat_inside,
 )
 from core.lesion import HeatRegionResult, LesionResult
@@ -25,7 +27,7 @@ from core.text import _
 from core.ui.explain_choice import SLOW
 from core.ui.explain_controls import choices, occluding
 from core.ui.explain_evidence import figures, hidden_table
-from core.ui.explain_jobs import Key, Kind, ask, asking, stop
+from core.ui.explain_jobs import Key, Kind, ask, asking, stop, usual_seconds
 from core.ui.explain_kept import Found, Question, kept_explanations
 from core.ui.explain_layer import colour_bar, scale_of
 from core.ui.explain_screen import question_of, what_is_asked
@@ -35,6 +37,7 @@ from core.ui.explain_words import (
     faithful_words,
     hidden_words,
     method_name,
+    no_class_words,
     where_words,
 )
 from core.ui.explain_work import share_and_left, turned
@@ -85,13 +88,15 @@ def _follow(item: OpenScan, expected: frozenset[Key]) -> None:
     if frozenset(running) != expected:
         st.rerun()
     for (kind, question), job in running.items():
-        share, left = share_and_left(job)
+        share, left = share_and_left(job, usual_seconds((kind, question)))
         name = method_name(question.method)
         said = _("Evidence for {method}").format(method=name) if kind == "evidence" else name
         if job.status().state == "waiting":
             said += " · " + _("waits for other work to end")
         elif left is not None:
             said += " · " + about(left)
+        elif not share:
+            said += " · " + _("prepares the model for this question; you can go on meanwhile")
         else:
             said += " · " + _("in the background: you can go on meanwhile")
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -171,14 +176,17 @@ def _in_words(
 ) -> None:
     """Say where a map lies, whether it is faithful, and plainly where another says otherwise."""
     inside = _inside(question, map_, item, result, against=against)
-    seen = turned(map_) if against else map_
+    seen = _side(map_, against=against)
     words = [where_words(seen, inside, against=against), faithful_words(found.curves)]
     apart: list[str] = []
-    for other, agreed in _others(item, question, map_):
+    for other, agreed in _others(item, question, map_, against=against):
         two_kinds = (question.method in CAMS) != (other in CAMS)
         if two_kinds or other == item.why.second:
             said = agreement_words(question.method, other, agreed)
             (words if agreed.agree else apart).append(said)
+    for method in (question.method, item.why.second):
+        if item.why.second and not asks_about_a_class(method):
+            words.append(no_class_words(method))
     st.markdown(" ".join([*words, _("A check to challenge, not proof.")]))
     if apart:
         st.warning(" ".join([*apart, disagreement_means()]), icon=":material/call_split:")
@@ -205,8 +213,9 @@ def _evidence(
         return
     with more:
         inside = _inside(question, map_, item, result, against=against)
-        others = _others(item, question, map_)
-        figures(map_, inside, others, found.curves, found.stability, key=f"curves-{item.widget}")
+        others = _others(item, question, map_, against=against)
+        key = f"curves-{item.widget}"
+        figures(map_, inside, others, found.curves, found.stability, key=key, against=against)
         _measure(item, question, found)
 
 
@@ -232,27 +241,40 @@ def _inside(
     mask = result.mask
     found: Inside = _figure(
         ("inside", question, against, item.controls),
-        lambda: heat_inside(turned(map_) if against else map_, mask),
+        lambda: heat_inside(_side(map_, against=against), mask),
     )
     return found
 
 
-def _others(item: OpenScan, question: Question, map_: Explanation) -> list[tuple[str, Agreement]]:
-    """Return the other methods that were asked the same, with how far they agree."""
-    found = []
+def _side(map_: Explanation, *, against: bool) -> Explanation:
+    """Return a map with the side that is drawn above 0."""
+    return turned(map_) if against else map_
+
+
+def _others(
+    item: OpenScan, question: Question, map_: Explanation, *, against: bool
+) -> list[tuple[str, Agreement]]:
+    """Return the other methods that were asked the same, with how far they agree.
+
+    Of two sides the same one is compared: what speaks for a class says nothing of what speaks
+    against it. A method that asks about no class answers no question that another did.
+    """
+    found: list[tuple[str, Agreement]] = []
+    if not asks_about_a_class(question.method):
+        return found
     for other in item.asked:
         same = replace(other, method=question.method, parameters=question.parameters) == question
         kept_map = kept_explanations().get(other)
         if not same or other == question or "occlusion" in (other.method, question.method):
             continue
-        if kept_map is not None and kept_map.explanation is not None:
-            second = kept_map.explanation
-            found.append(
-                (
-                    other.method,
-                    _figure(("agreement", question, other), lambda: agreement(map_, second)),  # noqa: B023
-                )
-            )
+        if not asks_about_a_class(other.method):
+            continue
+        second = None if kept_map is None else kept_map.explanation
+        if second is None or (against and not second.signed):
+            continue
+        key = ("agreement", question, other, against)
+        sides = [_side(each, against=against) for each in (map_, second)]
+        found.append((other.method, _figure(key, partial(agreement, *sides))))
     return found
 
 

@@ -70,17 +70,20 @@ def maps_on_screen(item: OpenScan) -> tuple[Heat | None, Heat | None]:
         warm(item)
     first = what_is_asked(item)
     against = item.why.against
-    over = _heat(first, against=against)
+    over = _heat(item, first, against=against)
     if not item.why.second:
         return over, None
     second = what_is_asked(item, item.why.second)
-    return over, _heat(second, against=against and item.why.second in SIGNED)
+    return over, _heat(item, second, against=against and item.why.second in SIGNED)
 
 
-def _heat(asked: Asked, *, against: bool) -> Heat | None:
+def _heat(item: OpenScan, asked: Asked, *, against: bool) -> Heat | None:
     if asked.question is None or asked.map is None:
         return None
-    return heat_of(asked.question, asked.map, against=against and asked.map.signed)
+    one_side = against and asked.map.signed
+    # What goes with the feedback is what was seen, and not what a list made in the background.
+    item.maps_shown[asked.question] = one_side
+    return heat_of(asked.question, asked.map, against=one_side)
 
 
 def is_the_reads_heat(item: OpenScan) -> bool:

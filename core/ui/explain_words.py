@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from core import explain
@@ -166,6 +168,13 @@ def agreement_words(one: str, other: str, found: Agreement) -> str:
     return text.format(**names, **figures)
 
 
+def no_class_words(method: str) -> str:
+    """Say why a method is held against no other."""
+    return _("{method} asks about no class, so it is no second opinion on one.").format(
+        method=method_name(method)
+    )
+
+
 def disagreement_means() -> str:
     """Say what follows where two methods disagree."""
     return _("At most one of them shows what the answer came from: go by neither alone.")
@@ -173,16 +182,34 @@ def disagreement_means() -> str:
 
 def hidden_words(hidden: Occlusion) -> str:
     """Say what hiding a region did, and whether that means anything."""
-    before, after = apart(hidden.before[hidden.target], hidden.after[hidden.target])
-    points = f"{100 * hidden.fall:+.0f}".replace("-", "−")
+    target = hidden.target
+    return hiding_words(target, hidden.before[target], hidden.after[target], hidden.elsewhere)
+
+
+def hiding_words(target: str, with_it: float, without: float, elsewhere: Sequence[float]) -> str:
+    """Say the same from the figures alone, which are kept with the map.
+
+    Parameters
+    ----------
+    target
+        The class.
+    with_it, without
+        Its probability with the region and without, 0..1.
+    elsewhere
+        As in :class:`core.explain.Occlusion`.
+    """
+    fall = with_it - without
+    before, after = apart(with_it, without)
+    points = f"{100 * fall:+.0f}".replace("-", "−")
     text = _(
         "Without the region the model says {after} for {label}, with it {before}: {points} "
         "percentage points came from there."
-    ).format(after=after, label=class_name(hidden.target), before=before, points=points)
-    if hidden.stands_out is None:
+    ).format(after=after, label=class_name(target), before=before, points=points)
+    found = explain.stands_out(fall, elsewhere)
+    if found is None:
         return text + " " + _("The same shape fits nowhere else, so there is nothing to compare.")
-    low, high = (f"{100 * f(hidden.elsewhere):+.0f}".replace("-", "−") for f in (min, max))
-    n = len(hidden.elsewhere)
+    low, high = (f"{100 * f(elsewhere):+.0f}".replace("-", "−") for f in (min, max))
+    n = len(elsewhere)
     compared = ngettext(
         "Hidden at {n} other place, the same shape took {low}",
         "Hidden at {n} other places, the same shape took {low} to {high}",
@@ -190,7 +217,7 @@ def hidden_words(hidden: Occlusion) -> str:
     ).format(n=n, low=low, high=high)
     verdict = (
         _("the region stands out.")
-        if hidden.stands_out
+        if found
         else _("the region does **not** stand out: any change may be the model's surprise.")
     )
     return f"{text} {compared}: {verdict}"

@@ -7,9 +7,7 @@ whoever comes back, even if the page that asked looks at another scan by then.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -17,7 +15,6 @@ import numpy as np
 from core.errors import EmptyMap, InvalidQuestion
 from core.explain import (
     CAMS,
-    STEADY_SAMPLES,
     CamRead,
     Explanation,
     Step,
@@ -25,6 +22,7 @@ from core.explain import (
     evidence,
     expected_gradients,
     lesion_drivers,
+    made_again,
     occlude,
     partition_shap,
     read_features,
@@ -40,10 +38,9 @@ from core.ui.explain_kept import Found, Question, kept_explanations
 #: Feature maps of one run kept, each some hundred kilobytes: every class activation map of that
 #: scan and class is made from it without asking the model.
 _READS = 16
-#: Evaluations of the coarse partition that stability is measured with.
-_STEADY_EVALUATIONS = 60
-#: Noisy copies of a scan where a map of one takes no longer than a read.
-_COPIES = 4
+
+#: Share of the work after which its pace tells how long it will take.
+_TELLING = 0.1
 
 _reads: OrderedDict[tuple[str, str, str], CamRead] = OrderedDict()
 _reads_lock = Lock()
@@ -156,7 +153,7 @@ def measure(model: Predictor, scan: Scan, question: Question, watch: Watch) -> N
         raise InvalidQuestion(_("The map is not kept any more: ask for it again."))
     if found.curves is not None:
         return
-    again, copies = _again(model, question)
+    again, copies = made_again(model, question.method, question.target)
     measured = evidence(
         model,
         scan,
@@ -169,36 +166,26 @@ def measure(model: Predictor, scan: Scan, question: Question, watch: Watch) -> N
     kept_explanations().add(question, measured.curves, measured.stability)
 
 
-def _again(
-    model: Predictor, question: Question
-) -> tuple[Callable[[Scan], Explanation] | None, int]:
-    """Return what makes the map of a noisy copy, coarser where it takes long; and how many."""
-    target, cam = question.target, CAMS.get(question.method)
-    if cam is not None:
-        return lambda scan: read_features(model, scan, target).explain(cam), _COPIES
-    made: Callable[..., Explanation]
-    if question.method == "expected-gradients":
-        made = partial(expected_gradients, target=target, samples=STEADY_SAMPLES)
-    elif question.method == "partition-shap":
-        made = partial(partition_shap, target=target, evaluations=_STEADY_EVALUATIONS)
-    elif question.method == "lesion-drivers":
-        made = partial(lesion_drivers, samples=STEADY_SAMPLES)
-    else:
-        return None, 1
-    return partial(made, model), 1
-
-
 def turned(explanation: Explanation) -> Explanation:
     """Return a signed map with its sign turned: what speaks against is then above 0."""
     return replace(explanation, values=-explanation.values)
 
 
-def share_and_left(job: Job[object]) -> tuple[float, float | None]:
-    """Return what share of a job is done, 0..1, and how many seconds it takes at this pace."""
+def share_and_left(job: Job[object], usual: float | None) -> tuple[float, float | None]:
+    """Return what share of a job is done, 0..1, and how many seconds it will still take.
+
+    Parameters
+    ----------
+    usual
+        Seconds that the last one of its kind took. The more is done, the more its own pace counts;
+        without a last one, its pace alone, once a tenth is done: the first step is prepared for.
+    """
     status = job.status()
     last = job.items(max(status.done - 1, 0))
     step = next((each for each in reversed(last) if isinstance(each, Step)), None)
-    if step is None or not step.total:
-        return 0.0, None
-    left = status.seconds / step.done * (step.total - step.done) if step.done else None
-    return min(step.done / step.total, 1.0), left
+    share = 0.0 if step is None or not step.total else min(step.done / step.total, 1.0)
+    own = status.seconds / share if share >= (_TELLING if usual is None else 1e-6) else None
+    if usual is None:
+        return share, None if own is None else own * (1 - share)
+    total = usual if own is None else (1 - share) * usual + share * own
+    return share, total - status.seconds if total > status.seconds else None

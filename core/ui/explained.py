@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.explain import Evidence, Explanation, agreement, heat_inside
+from core.explain import Evidence, Explanation, agreement, asks_about_a_class, heat_inside
 from core.lesion import LesionResult
 from core.ui.explain_kept import Found, Question, kept_explanations
 from core.ui.open_scan import OpenScan
@@ -21,10 +21,16 @@ class Explained:
         The map.
     evidence
         None until it was measured.
+    shown
+        Whether it was on screen.
+    against
+        Whether only what speaks against the class was, when it was drawn last.
     """
 
     explanation: Explanation
     evidence: Evidence | None
+    shown: bool = True
+    against: bool = False
 
 
 def explained(item: OpenScan) -> tuple[Explained, ...]:
@@ -45,8 +51,13 @@ def explained(item: OpenScan) -> tuple[Explained, ...]:
         if found is not None and found.explanation is not None:
             made.append((question, found, found.explanation))
     return tuple(
-        Explained(map_, _evidence(item, found, map_, [other for _q, _f, other in made]))
-        for _question, found, map_ in made
+        Explained(
+            map_,
+            _evidence(item, found, map_, [other for _q, _f, other in made]),
+            shown=question in item.maps_shown,
+            against=item.maps_shown.get(question, False),
+        )
+        for question, found, map_ in made
     )
 
 
@@ -59,7 +70,14 @@ def _evidence(
     # A heat region is made from heat: held against it, heat would always be right.
     lesions = isinstance(result, LesionResult) and result.mask.any()
     outline = result.mask if result is not None and lesions else None
-    same = [one for one in others if one.target == map_.target and one.method != map_.method]
+    same = [
+        one
+        for one in others
+        if one.target == map_.target
+        and one.method != map_.method
+        and asks_about_a_class(one.method)
+        and asks_about_a_class(map_.method)
+    ]
     return Evidence(
         curves=found.curves,
         inside=None if outline is None else heat_inside(map_, outline),

@@ -31,6 +31,7 @@ from core.text import _, ngettext
 from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context, keep_context
+from core.ui.explain_choice import hidden_regions
 from core.ui.explained import explained
 from core.ui.kept import kept
 from core.ui.open_scan import Entry, OpenScan
@@ -144,6 +145,16 @@ def _outline_choice(item: OpenScan) -> None:
                 len(item.regions),
             ).format(n=len(item.regions))
         )
+        asked_about = hidden_regions(item.asked)
+        if any(region in asked_about for region in item.regions):
+            # A label is learned from: a question to the model must not become one unnoticed.
+            st.warning(
+                _(
+                    "You hid a region to question the model. It goes along as a corrected outline: "
+                    "remove it unless it is one."
+                ),
+                icon=":material/gesture:",
+            )
     elif _has_outline(item) and (item.outline_shown or item.drafts.get("outline")):
         # Offered only beside the outline itself; once ticked it stays in sight, as it is sent.
         st.checkbox(_("I accept the AI outline as it is shown above"), **_state(item, "outline"))
@@ -292,11 +303,18 @@ def _receipt(entry: Entry, item: OpenScan) -> None:
 
 
 def explanations_to_keep(item: OpenScan) -> tuple[SentExplanation, ...]:
-    """Return the explanations that go with the feedback on an image: those asked for last."""
+    """Return the explanations that go with the feedback on an image: the last that were shown."""
     if item.prediction is None:
         return ()
     sent = (
-        SentExplanation(one.explanation, evidence_figures(one.evidence)) for one in explained(item)
+        SentExplanation(
+            one.explanation,
+            ((evidence_figures(one.evidence) or {}) | {"against": True})
+            if one.against
+            else evidence_figures(one.evidence),
+        )
+        for one in explained(item)
+        if one.shown
     )
     # A map that is too intricate to be kept must not keep the feedback from being sent.
     return tuple(one for one in sent if can_be_kept(one))[-MAX_EXPLANATIONS:]

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import OverreadError
-from core.explain import asked_name, explanation_npz, explanation_png, file_stem
+from core.explain import Drawing, asked_name, explanation_npz, explanation_png, file_stem
 from core.review import (
     AIResult,
     CaseView,
@@ -21,6 +21,7 @@ from core.review import (
 from core.text import _, language, ngettext
 from core.trust import Person
 from core.ui import media, service
+from core.ui.explain_words import hiding_words
 from core.ui.report_panel import in_language
 from core.ui.wording import percent
 
@@ -50,13 +51,20 @@ def kept_explanations_of(entry: FeedbackEntry, case: CaseView, person: Person) -
     if not panel.open:
         return
     with panel:
-        st.caption(_("A check to challenge, not proof. Kept rounded, as it looked then."))
+        st.caption(
+            _(
+                "A check to challenge, not proof. Values are kept rounded, and drawn here as "
+                "strongly as always, however the sender had set it."
+            )
+        )
         for kept in entry.explanations:
             _one(kept, entry.ai, case, person)
 
 
 def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) -> None:
-    st.markdown(f"**{asked_name(kept.method, kept.target)}**")
+    against = bool((kept.evidence or {}).get("against"))
+    name = asked_name(kept.method, kept.target, against=against)
+    st.markdown(f"**{name}**")
     for line in figures_words(kept):
         st.caption(line)
     try:
@@ -68,12 +76,16 @@ def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) ->
     picture = in_language(
         code,
         lambda: explanation_png(
-            stored_scan(case.image, case.png), sent.explanation, ai.task, ai.version
+            stored_scan(case.image, case.png),
+            sent.explanation,
+            ai.task,
+            ai.version,
+            Drawing(against=against),
         ),
     )
     address = media.publish(f"kept:{case.image.digest}:{kept.id}:{code}", picture)
     alt = _("Map by {method} over case {case}, with its colour bar").format(
-        method=asked_name(kept.method, kept.target), case=case.case_number
+        method=name, case=case.case_number
     )
     # Markdown, because st.image would take the address for a file of the server.
     st.markdown(f"![{alt}]({address})")
@@ -103,6 +115,12 @@ def figures_words(kept: KeptExplanation) -> list[str]:
     """Return the figures that stood beside a map, as far as they were measured."""
     found: Mapping[str, Any] = kept.evidence or {}
     lines = []
+    if kept.method == "occlusion":
+        said = kept.parameters.get("found")
+        if said:
+            words = hiding_words(kept.target, said["before"], said["after"], said["elsewhere"])
+            lines.append(words)
+        return lines
     if kept.gap is not None:
         lines.append(
             _("Base value {base}, output {output}, gap {gap}").format(

@@ -80,6 +80,8 @@ class OpenScan:
         The site's prevalence that stood beside the answer when it was drawn last.
     why, asked
         What is asked of the answer now, and every question so far, each once.
+    maps_shown
+        Questions whose map was on screen, and whether only what speaks against the class was.
     suggested_on, reported_on
         What the suggestions and the report on screen were made from; None while none are shown.
     """
@@ -112,6 +114,7 @@ class OpenScan:
     site_prevalence: float | None = None
     why: Choice = field(default_factory=Choice)
     asked: list[Question] = field(default_factory=list)
+    maps_shown: dict[Question, bool] = field(default_factory=dict)
     suggested_on: object = None
     reported_on: object = None
     _map: NDArray[np.float32] | None = None
@@ -204,7 +207,7 @@ class OpenScan:
         self.prediction = self.problem = self.withheld = None
         self.take(prediction)
         self.controls, self.history = LesionControls(), []
-        self.why, self.asked = Choice(), []
+        self.why, self.asked, self.maps_shown = Choice(), [], {}
         self.explored = self.last_explored = self.site_prevalence = None
         for said in ("verdict", "outline"):
             self.drafts.pop(said, None)

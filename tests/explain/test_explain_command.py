@@ -62,6 +62,20 @@ def test_files_become_pictures_values_and_a_table_and_a_bad_one_stops_nothing(
     assert back.explanation.values.shape == scan.grey.shape
 
 
+def test_evidence_from_a_shell_is_as_whole_as_that_on_the_page(tmp_path: Path) -> None:
+    path, _scan = scan_file(tmp_path, "a.png")
+    out = tmp_path / "out"
+    assert main(["explain", str(path), "--evidence", "--out", str(out)]) == 0
+    with (out / "explanations.csv").open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert row["faithfulness"]
+    assert row["stability"]
+    evidence = read_explanation((out / row["values"]).read_bytes()).evidence
+    assert evidence is not None
+    assert evidence["stability"]["correlation"] == pytest.approx(float(row["stability"]), abs=1e-3)
+    assert (evidence["inside"] is None) == (row["heat_inside_outline"] == "")
+
+
 def test_a_program_gets_json_and_what_is_there_is_safe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

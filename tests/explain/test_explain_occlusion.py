@@ -153,6 +153,9 @@ def test_what_is_kept_of_an_occlusion_is_enough_to_do_it_again():
     found = occlude(model, scan(), region, "malignant", how="blur", places=3, seed=2)
     named = dict(found.explanation().parameters)
     runs = named.pop("region")
+    said = named.pop("found")
+    assert said["before"] - said["after"] == pytest.approx(found.fall)
+    assert tuple(said["elsewhere"]) == found.elsewhere
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     again = np.zeros(region.size, bool)
     again[: len(inside)] = inside

@@ -103,7 +103,18 @@ def test_why_not_draws_only_what_speaks_against(read: AppTest) -> None:
     answer = item.prediction.heat_class
     choose(read, "method", "expected-gradients")
     both = viewer(read)["heat"]
+    choose(read, "second", "partition-shap")
+    read.session_state["evidence-open"] = True
+    for_it = [line for line in words(finish(read)).splitlines() if "rank correlation" in line]
     choose(read, "target", (answer, True))
+    finish(read)
+    against = [line for line in words(read).splitlines() if "rank correlation" in line]
+    # What speaks for it is no measure of how far two maps agree on what speaks against it.
+    assert for_it
+    assert against
+    assert for_it != against
+    assert not any("Grad-CAM" in line for line in against if "SHAP by" in line)
+    choose(read, "second", "")
     assert viewer(read)["heat"] not in (None, both)
     assert f"speaks against {answer}" in words(read)
     # A map without a sign cannot say why not: it goes back to the answer.
@@ -138,6 +149,7 @@ def test_a_region_drawn_by_the_doctor_is_hidden_and_the_model_asked_again(
     finish(read)
     assert "Without the region the model says" in words(read)
     assert read.warning or "stand" in words(read)
+    assert any("remove it unless it is one" in str(w.value) for w in read.warning)
     choose(read, "how", "blur")
     assert "Without the region the model says" not in words(read), "that of another question"
 
@@ -158,7 +170,7 @@ def test_work_in_the_background_can_be_stopped_and_is_found_again_after_leaving(
     set_(read, "why", "method", "expected-gradients")
     assert viewer(read)["heat"] is None, "a map that is not there yet was drawn"
     press(read, f"why-stop-map-expected-gradients-{first.widget}")
-    finish(read)
+    # At once, however long the step under way still takes.
     assert "This was stopped before it was done." in words(read)
     press(read, f"why-again-map-expected-gradients-{first.widget}")
     read.button(key="next").click().run()

@@ -126,8 +126,11 @@ def test_all_scans_are_explained_in_the_background_and_one_that_cannot_be_stops_
                 back = read_explanation(archive.read(row["values"]))
                 assert back.explanation.image_digest == item.digest
     assert [row["status"] for row in rows] == ["explained", "problem", "explained"]
-    assert rows[1]["problem"]
+    assert "quality check" in rows[1]["problem"]
     assert len(names) == 5
     assert "MUSTERMANN" not in json.dumps(names) + table
     # The map of the scan on screen is there for its panel too.
     assert any(question.method == "hires-cam" for question in shown(clinician).asked)
+    # But it was on nobody's screen: a reviewer is not told that it was.
+    send(clinician)
+    assert {method for (method,) in stored("method", "explanations")} == {"grad-cam"}

@@ -11,19 +11,21 @@ from core.explain import (
     Explanation,
     Occlusion,
     agreement,
+    asked_name,
     heat_inside,
     hottest_place,
 )
 from core.ui.explain_choice import METHODS, Choice, hidden_region
 from core.ui.explain_evidence import curve_lines, curves_figure, sum_line
 from core.ui.explain_kept import Found, Kept, Question
-from core.ui.explain_layer import drawn, map_png
+from core.ui.explain_layer import drawn, heat_of, map_png
 from core.ui.explain_words import (
     agreement_words,
     direction,
     faithful_words,
     grain,
     hidden_words,
+    hiding_words,
     method_name,
     what_it_asks,
     where_words,
@@ -143,16 +145,46 @@ def test_hiding_a_region_means_something_only_where_it_stands_out(
     hidden = Occlusion(
         "malignant", "fill", region, np.zeros(SIZE, np.uint8), 0.1,
         {"benign": 0.2, "malignant": 0.8}, {"benign": 0.4, "malignant": 0.6},
-        1.0, 0.5, elsewhere, {}, "b" * 64, "i" * 64,
+        elsewhere, {}, "b" * 64, "i" * 64,
     )  # fmt: skip
     said = hidden_words(hidden)
     assert "says 60% for malignant, with it 80%: +20 percentage points" in said
     assert verdict in said
+    # The reviewer's words are made of what is kept with the map, and are the same.
+    kept = hidden.explanation().parameters["found"]
+    assert said == hiding_words("malignant", kept["before"], kept["after"], kept["elsewhere"])
+
+
+def test_next_to_nothing_is_not_drawn_as_if_it_were_much() -> None:
+    def seen(before: float, after: float) -> float:
+        hidden = Occlusion(
+            "malignant", "fill", LOW_LEFT.astype(bool), np.zeros(SIZE, np.uint8), 0.1,
+            {"malignant": before}, {"malignant": after}, (), {}, "b" * 64, "i" * 64,
+        )  # fmt: skip
+        made = hidden.explanation()
+        return float(np.abs(drawn(made).values).max() / drawn(made).limit)
+
+    assert seen(0.5, 0.49) == pytest.approx(0.05)
+    assert seen(0.3, 0.4) == pytest.approx(0.5)
+    assert seen(0.9, 0.2) == 1
+
+
+def test_a_method_that_asks_about_no_class_is_not_named_as_if_it_did() -> None:
+    assert asked_name("eigen-cam", "malignant") == "Eigen-CAM"
+    assert asked_name("grad-cam", "malignant") == "Grad-CAM for “malignant”"
+    assert "against “benign”" in asked_name("partition-shap", "benign", against=True)
+    question = Question("i" * 64, "b" * 64, "eigen-cam", "malignant")
+    shown = heat_of(question, explanation(LOW_LEFT, method="eigen-cam"))
+    assert "malignant" not in shown.caption
 
 
 def test_the_gap_of_shap_values_stands_beside_their_sum() -> None:
     made = explanation(LOW_LEFT / 64, signed=True, base_value=0.5, output=1.75)
-    assert "give 1.50, the model says 1.75; gap 0.25" in str(sum_line(made))
+    said = str(sum_line(made))
+    assert "give 1.50, the model says 1.75; gap 0.25" in said
+    assert said.startswith("Does **not** quite add up"), "a fifth is missing"
+    close = explanation(LOW_LEFT / 64, signed=True, base_value=-0.5, output=0.51)
+    assert str(sum_line(close)).startswith("Adds up: background −0.50")
     assert sum_line(explanation(LOW_LEFT)) is None
 
 
@@ -161,6 +193,8 @@ def test_the_chart_holds_the_map_against_random_orders_with_symbols_and_dashes()
     figure = curves_figure(made)
     assert [trace.line.dash for trace in figure.data] == ["dot", "dot", "solid", "dash"]
     assert "0.20 (random 0.40 to 0.50" in curve_lines(made)[0]
+    names = [trace.name for trace in curves_figure(made, against=True).data]
+    assert names[-2:] == [f"what speaks most for it {way} first" for way in ("hidden", "shown")]
 
 
 def test_the_picture_of_a_map_is_as_opaque_as_it_is_strong() -> None:
