@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DatasetError
+from core.errors import DatasetError, LearningError
 from core.learning.architectures import LESION_NET, Network
 from core.learning.dataset import Arrays, load_arrays
 from core.learning.forms import check_classes
@@ -31,6 +31,8 @@ from core.text import _
 
 #: Share of the training rows, by group, that only calibrates where there is one fold.
 CALIBRATION_SHARE = 0.15
+#: Between the seeds of two runs: more than there are folds.
+_RUN_SEEDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ class Progress:
     Attributes
     ----------
     epoch
-        Called after every epoch with the fold, from 1, and its figures.
+        Called after every epoch with the number of the network, from 1, and its figures; with
+        several runs those of one fold follow each other.
     batch
-        Called after every batch with the fold, the batches done and all of this epoch, and the
-        mean loss.
+        Called after every batch with the number of the network, the batches done and all of this
+        epoch, and the mean loss.
     decoding
         Called with the images decoded and all.
     """
@@ -147,10 +150,14 @@ def fit_folds(
     *,
     folds: int,
     positive: str,
+    runs: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Fitted:
     """Train a network per fold, and score with each what was kept from it.
+
+    Networks that went on from the same weights may be averaged weight by weight, which costs
+    nothing when reading (model soups: Wortsman et al., ICML 2022).
 
     Parameters
     ----------
@@ -158,17 +165,24 @@ def fit_folds(
         Rows to train on, and rows whose figures are shown meanwhile.
     folder
         Of the run: the cache of decoded images, and a run record and a checkpoint for each fold.
+    runs
+        How often each network is trained, with another seed each time, before these are averaged;
+        more than one only from weights that were given.
 
     Raises
     ------
     DatasetError
         As :func:`parts` and :func:`core.learning.load_arrays`.
     LearningError
-        As :func:`core.learning.train`.
+        As :func:`core.learning.train`, or there is nothing that several runs would start from.
     """
+    if runs > 1 and (config.architecture != LESION_NET or config.weights == "none"):
+        raise LearningError(
+            _("Only lesion-net, going on from --weights, is trained in several runs.")
+        )
     dealt = parts(rows, folds, config, positive)
     with alone_in(folder, folds, resume=resume):
-        return _fit(dealt, watched, config, folder, resume, progress or Progress())
+        return _fit(dealt, watched, config, folder, runs, resume, progress or Progress())
 
 
 def _fit(
@@ -176,6 +190,7 @@ def _fit(
     watched: Sequence[Row],
     config: TrainingConfig,
     folder: Path,
+    runs: int,
     resume: bool,
     tell: Progress,
 ) -> Fitted:
@@ -191,35 +206,49 @@ def _fit(
     held_scores: list[NDArray[np.float32]] = []
     seconds = 0.0
     for at, (fit, held) in enumerate(dealt):
-
-        def epoch(figures: Figures, fold: int = at + 1) -> None:
-            tell.epoch(fold, figures)
-
-        def batch(done: int, of: int, loss: float, fold: int = at + 1) -> None:
-            tell.batch(fold, done, of, loss)
-
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
         own = folder if len(dealt) == 1 else folder / f"fold-{at + 1}"
-        network = train(
-            decoded(fit, config.size),
-            # Another seed for each: networks that start alike make the same mistakes.
-            replace(config, seed=config.seed + at),
-            own,
-            resume=resume,
-            progress=epoch,
-            during=batch,
-            watch=watch,
-            member=f"member_{at + 1}",
-            about=about,
-            fine=decoded(fit, FINER * config.size) if closer else None,
-        )
-        seconds += RunRecord.seconds_of(own)
+        found: list[Network] = []
+        for run in range(runs):
+            number = at * runs + run + 1
+
+            def epoch(figures: Figures, number: int = number) -> None:
+                tell.epoch(number, figures)
+
+            def batch(done: int, of: int, loss: float, number: int = number) -> None:
+                tell.batch(number, done, of, loss)
+
+            place_ = own if run == 0 else own / f"run-{run + 1}"
+            network = train(
+                decoded(fit, config.size),
+                # Another seed for each: networks that start alike make the same mistakes.
+                replace(config, seed=config.seed + at + _RUN_SEEDS * run),
+                place_,
+                resume=resume,
+                progress=epoch,
+                during=batch,
+                watch=watch,
+                member=f"member_{at + 1}",
+                about=about,
+                fine=decoded(fit, FINER * config.size) if closer else None,
+            )
+            seconds += RunRecord.seconds_of(place_)
+            found.append(network)
+        networks.append(averaged(found))
         # Sorted as load_arrays sorts them.
         held_rows += sorted(held, key=place)
-        one = joined([network])
+        one = joined(networks[-1:])
         held_scores.append(scores_of(one, decoded(held, one.spec.size))[0])
-        networks.append(network)
     return Fitted(joined(networks), held_rows, np.concatenate(held_scores), seconds)
+
+
+def averaged(networks: Sequence[Network]) -> Network:
+    """Return the first network with the mean of the weights of all, which started from the same."""
+    first = networks[0]
+    if len(networks) > 1:
+        weights = zip(*(network.model.get_weights() for network in networks), strict=True)
+        first.model.set_weights([np.mean(each, axis=0, dtype=np.float64) for each in weights])
+    return first
 
 
 def joined(networks: Sequence[Network]) -> Network:

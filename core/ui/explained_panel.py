@@ -75,6 +75,8 @@ def _one(shown: Explained) -> None:
             "beat random orders is no reason to trust the answer."
         )
     )
+    if shown.forgotten:
+        _forgotten(shown)
     if shown.pairs:
         with st.expander(
             _("Which methods agree"), icon=":material/compare:", key="explained-pairs-open"
@@ -91,6 +93,40 @@ def _one(shown: Explained) -> None:
                     "other."
                 )
             )
+
+
+def _forgotten(shown: Explained) -> None:
+    """Show what became of each method's maps as the network lost what it has learnt."""
+    with st.expander(
+        _("Do the maps depend on what was learnt?"),
+        icon=":material/shuffle:",
+        key="explained-shuffled-open",
+    ):
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    {
+                        _("Method"): method_name(each.method),
+                        _("Depends on what was learnt"): _("yes") if each.depends else _("no"),
+                    }
+                    | {
+                        _("{k} of {n} layers").format(k=k, n=shown.layers): f"{value:.2f}"
+                        for k, value in zip(shown.shuffled, each.correlation, strict=True)
+                    }
+                    for each in shown.forgotten
+                ]
+            ),
+            hide_index=True,
+            key="explained-shuffled",
+            alt=_("How like each map stays as the weights are shuffled away"),
+        )
+        st.caption(
+            _(
+                "The weights of a copy of the network are shuffled layer by layer, from the scores "
+                "down, on {n} scans; the figures are rank correlations with the map of the network "
+                "as it is. A map that stays shows the picture and not the model."
+            ).format(n=shown.shuffled_scans)
+        )
 
 
 def _methods(shown: Explained) -> pd.DataFrame:

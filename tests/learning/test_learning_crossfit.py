@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from learning_factory import LABELS, phantom_folder
 
 from core.errors import DatasetError, LearningError
+from core.learning import crossfit
+from core.learning.architectures import Network
 from core.learning.crossfit import Progress, fit_folds, folds_of, parts
 from core.learning.forms import read_dataset
 from core.learning.rows import Row, as_known, known_labels, place
-from core.learning.training import TrainingConfig
+from core.learning.training import TrainingConfig, build
 from core.learning.watching import Figures
+from core.model import import_tensorflow
 
 CONFIG = TrainingConfig(size=32, epochs=1, batch=8, seed=3, widths=(4, 6, 8, 8, 8))
 
@@ -73,6 +78,48 @@ def test_a_model_of_two_labels_takes_every_other_label_for_the_rest() -> None:
     assert known_labels(LABELS, "malignant") == LABELS
     assert [as_known(row, two, "malignant").label for row in rows] == [two[0], two[0], two[1]]
     assert [as_known(row, LABELS, "malignant") for row in rows] == rows
+
+
+def test_runs_from_one_start_are_averaged_fold_by_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_tensorflow()
+    training = [
+        row
+        for row in read_dataset(phantom_folder(tmp_path / "ward", train=4, val=0), LABELS)
+        if row.split == "train"
+    ]
+    seeds: list[int] = []
+
+    def trained(_arrays: Any, config: TrainingConfig, folder: Path, **more: Any) -> Network:
+        seeds.append(config.seed)
+        network = build(replace(config, weights="none"), more["member"])
+        network.model.set_weights(
+            [np.full(w.shape, len(seeds)) for w in network.model.get_weights()]
+        )
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"about": {"seconds": 10}}))
+        more["progress"]({"epoch": 1.0})
+        return network
+
+    monkeypatch.setattr(crossfit, "train", trained)
+    seen: list[int] = []
+    options = {"folds": 2, "positive": "malignant", "runs": 2}
+    progress = Progress(epoch=lambda number, _figures: seen.append(number))
+    config = replace(CONFIG, weights="some.keras")
+    found = fit_folds(
+        training, training[:2], config, tmp_path / "run", progress=progress, **options
+    )
+    assert len(set(seeds)) == 4
+    assert seen == [1, 2, 3, 4]
+    assert found.seconds == 40
+    for member, mean in (("member_1", 1.5), ("member_2", 3.5)):
+        part = found.network.model.get_layer(f"{member}_trunk")
+        assert all(np.allclose(weights, mean) for weights in part.get_weights())
+    # Networks that began differently have nothing in common to average.
+    for wrong in (CONFIG, replace(config, architecture="vgg16")):
+        with pytest.raises(LearningError, match="several runs"):
+            fit_folds(training, training[:2], wrong, tmp_path / "other", **options)
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     # Few questions, so that the tests are quick.
     quick = Plan(steps=3, orders=2, copies=1, samples=4, evaluations=20)
     monkeypatch.setattr(command, "Plan", lambda: quick)
+    monkeypatch.setattr(command, "RANDOMISED", 0)
     return settings
 
 
@@ -65,7 +66,7 @@ def test_every_method_is_measured_and_the_card_shows_it(
     run: Run, site: Settings, ward: Path, tmp_path: Path
 ) -> None:
     options = ("--data", ward, "--split", "val", "--out", tmp_path, "--limit", "3")
-    code, out, err = run(*options, "--attach", "--json")
+    code, out, err = run(*options, "--attach", "--json", "--randomise", "2")
     assert code == 0, err
     report = json.loads(out)
     assert json.loads((tmp_path / "explanations.json").read_text()) == report
@@ -96,8 +97,17 @@ def test_every_method_is_measured_and_the_card_shows_it(
     assert [each.method for each in shown.methods] == [*FAST, *SLOW]
     assert shown.methods[0].figures["pointing"].value == by_name["grad-cam"]["pointing"]["value"]
     assert not shown.damaged
+    # What the card says of a method: whether its maps come from what was learnt at all.
+    shuffled = report["randomised"]
+    assert (shuffled["scans"], shuffled["target"]) == (2, "malignant")
+    assert shuffled["shuffled"][-1] == shuffled["layers"]
+    assert [each.method for each in shown.forgotten] == [*FAST, *SLOW]
+    for each, entry in zip(shown.forgotten, shuffled["methods"], strict=True):
+        assert len(each.correlation) == len(shown.shuffled) == len(shuffled["shuffled"])
+        assert each.correlation[-1] < 0.9, each.method
+        assert (each.depends, each.unchanged) == (entry["depends"], entry["unchanged"])
     table = (tmp_path / "explanations.md").read_text()
-    assert table.count("\n| ") == 4 + 7 + len(report["agreement"])
+    assert table.count("\n| ") == 6 + 2 * 7 + len(report["agreement"])
     # A run that is all done asks the model nothing more, and says the same.
     code, again, err = run(*options, "--json")
     assert (code, json.loads(again)["methods"]) == (0, report["methods"])
@@ -234,6 +244,25 @@ def test_a_quantile_of_weighted_scans_is_that_of_the_scans_drawn() -> None:
         lambda report: report | {"methods": [{"method": "grad-cam", "n": -1}]},
         lambda report: report | {"agreement": [{"one": "a"}]},
         lambda report: report | {"methods": [report["methods"][0] | {"pointing": {"value": "x"}}]},
+        lambda report: report | {"randomised": {"shuffled": [3]}},
+        lambda report: (
+            report
+            | {
+                "randomised": {
+                    "scans": 1,
+                    "layers": 3,
+                    "shuffled": [1, 3],
+                    "methods": [
+                        {
+                            "method": "grad-cam",
+                            "correlation": [0.5, 2.0],
+                            "unchanged": 0.0,
+                            "depends": True,
+                        }
+                    ],
+                }
+            }
+        ),
     ],
 )
 def test_a_damaged_measurement_is_named_and_never_breaks_a_page(break_it: Any) -> None:

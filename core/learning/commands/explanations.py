@@ -23,6 +23,7 @@ from core.learning.explained import (
     explained_report,
     headline_lines,
     measure,
+    randomised_figures,
     stratified,
 )
 from core.learning.rows import Row
@@ -34,6 +35,8 @@ from core.text import _
 _REPORT, _TABLE, _KEPT = "explanations.json", "explanations.md", "measured.jsonl"
 #: Scans of the methods that take seconds for each.
 LIMIT = 60
+#: Scans that are explained by networks with shuffled weights.
+RANDOMISED = 4
 
 
 def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +60,17 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--scans", type=_at_least_one, help=_("scans in all, drawn the same way; all if left out")
+    )
+    parser.add_argument(
+        "--randomise",
+        type=int,
+        choices=range(33),
+        default=RANDOMISED,
+        metavar="N",
+        help=_(
+            "scans whose maps are followed as the network's weights are shuffled layer by layer; "
+            "{n} by default, 0 for none"
+        ).format(n=RANDOMISED),
     )
     parser.add_argument(
         "--out",
@@ -121,6 +135,13 @@ def run_explanations(args: argparse.Namespace) -> int:
     card = predictor.card
     report = {"schema": SCHEMA, **made_of, "parameters": parameters}
     report |= explained_report(rows, found, card.labels, card.positive, plan.seed)
+    if args.randomise:
+        # Those the class is true of first: something must speak for it.
+        first = sorted(chosen, key=lambda place: (rows[place].label != card.positive, place))
+        known = [entry["method"] for entry in report["methods"]]
+        report["randomised"] = _randomised(
+            predictor, [rows[place] for place in first], known, args.randomise, plan.seed
+        )
     text, table = json.dumps(report, indent=1, allow_nan=False), explained_markdown(report)
     write_whole(args.out / _REPORT, text.encode(), replace=True)
     write_whole(args.out / _TABLE, table.encode(), replace=True)
@@ -139,6 +160,19 @@ def run_explanations(args: argparse.Namespace) -> int:
         write(_("Attached to the model as “{name}”.").format(name=name))
     write(_("Decision support, not a medical device."))
     return 0
+
+
+def _randomised(
+    predictor: Predictor, rows: Sequence[Row], methods: Sequence[str], count: int, seed: int
+) -> dict[str, Any] | None:
+    progress: list[Steps] = []
+
+    def watch(done: int, total: int) -> None:
+        if not progress:
+            progress.append(Steps(_("Shuffling weights"), total))
+        progress[0](done)
+
+    return randomised_figures(predictor, rows, methods, count, seed, watch)
 
 
 def _slow(rows: Sequence[Row], chosen: Sequence[int], limit: int, seed: int) -> set[int]:

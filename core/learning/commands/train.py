@@ -6,31 +6,21 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from core.errors import BundleInvalid, DatasetError, LearningError
-from core.learning import calibration as fitting
+from core.errors import DatasetError, LearningError
 from core.learning.architectures import LESION_NET, SEED_CNN
 from core.learning.commands.about import read_about
+from core.learning.commands.bundle import APPROVED, POSITIVE, card_of_run, write_bundle_of
 from core.learning.commands.common import (
     add_label_names,
     held_share,
     note,
     read_datasets,
-    table_of,
     write,
 )
-from core.learning.conformal import fit_abstention, measured_abstention
-from core.learning.crossfit import Fitted, Progress, fit_folds
-from core.learning.evaluation import figures, score
+from core.learning.crossfit import Progress, fit_folds
 from core.learning.forms import VAL_SHARE
-from core.learning.refusal import with_familiarity
-from core.learning.report import measured_point
 from core.learning.rows import (
     Row,
     as_known,
@@ -38,27 +28,16 @@ from core.learning.rows import (
     held_out,
     known_labels,
     not_positive,
-    place,
 )
 from core.learning.training import TrainingConfig
 from core.learning.watching import Figures
 from core.model import (
-    Card,
-    DataSource,
     InputSpec,
     OperatingPoint,
     Outputs,
-    Predictor,
-    Prevalence,
-    Reference,
     read_bundle,
-    write_bundle,
 )
-from core.settings import load_settings
 from core.text import _
-
-_POSITIVE = "malignant"
-_APPROVED = "balanced"
 
 
 def _decoding(done: int, total: int) -> None:
@@ -125,6 +104,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=1,
         help=_("train so many networks, each without one part of the cases, and average them"),
+    )
+    parser.add_argument(
+        "--runs",
+        type=_positive,
+        default=1,
+        help=_("train each network so often from --weights, and average its weights"),
     )
     parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
     parser.add_argument("--batch", type=_positive, default=defaults.batch)
@@ -225,9 +210,11 @@ def run_train(args: argparse.Namespace) -> int:
     about = read_about(args.about)
     config = _config(args)
     # What the card would refuse is said now, and not after hours of training.
-    _card(args, config, about, (OperatingPoint(_APPROVED, 0.5),), Outputs(), InputSpec(config.size))
-    rows = _rows(args, known_labels(config.labels, _POSITIVE))
-    rows = [as_known(row, config.labels, _POSITIVE) for row in rows]
+    card_of_run(
+        args, config, about, (OperatingPoint(APPROVED, 0.5),), Outputs(), InputSpec(config.size)
+    )
+    rows = _rows(args, known_labels(config.labels, POSITIVE))
+    rows = [as_known(row, config.labels, POSITIVE) for row in rows]
     training = [row for row in rows if row.split == "train"]
     watched = [row for row in rows if row.split == "val"]
     if not training or not watched:
@@ -239,7 +226,8 @@ def run_train(args: argparse.Namespace) -> int:
         config,
         args.out,
         folds=args.folds,
-        positive=_POSITIVE,
+        positive=POSITIVE,
+        runs=args.runs,
         resume=args.resume,
         progress=_progress(args, config),
     )
@@ -277,7 +265,7 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
         raise LearningError(_("Only lesion-net is trained in several folds: leave --folds out."))
     return TrainingConfig(
         architecture=args.architecture,
-        labels=(not_positive(_POSITIVE), _POSITIVE) if one_unit else tuple(args.labels),
+        labels=(not_positive(POSITIVE), POSITIVE) if one_unit else tuple(args.labels),
         size=args.size or (150 if one_unit else TrainingConfig().size),
         epochs=args.epochs,
         batch=args.batch,
@@ -296,131 +284,27 @@ def _progress(args: argparse.Namespace, config: TrainingConfig) -> Progress:
     started, said = time.monotonic(), [time.monotonic()]
     fresh: list[float] = []
 
-    def epoch(fold: int, figures: Figures) -> None:
+    def epoch(number: int, figures: Figures) -> None:
         fresh.append(figures["seconds"])
-        left = (args.folds - fold + 1) * config.epochs - figures["epoch"]
+        left = (args.folds * args.runs - number + 1) * config.epochs - figures["epoch"]
         minutes = left * sum(fresh) / len(fresh) / 60
         line = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
-        head = f"fold={fold} " if args.folds > 1 else ""
+        head = _head(args, number)
         write(f"{head}{line} minutes_left={minutes:.1f}")
 
-    def batch(fold: int, done: int, of: int, loss: float) -> None:
+    def batch(number: int, done: int, of: int, loss: float) -> None:
         # Between epochs only to a person who watches, and not faster than can be read.
         if sys.stderr.isatty() and time.monotonic() - said[0] > 1:
             said[0] = time.monotonic()
-            sys.stderr.write(
-                f"\r{fold}/{args.folds} {done}/{of} loss={loss:.4f} {said[0] - started:.0f} s "
-            )
+            networks, seconds = args.folds * args.runs, said[0] - started
+            sys.stderr.write(f"\r{number}/{networks} {done}/{of} loss={loss:.4f} {seconds:.0f} s ")
             sys.stderr.flush()
 
     return Progress(epoch, batch, _decoding)
 
 
-def write_bundle_of(
-    fitted: Fitted,
-    config: TrainingConfig,
-    rows: Sequence[Row],
-    args: argparse.Namespace,
-    about: dict[str, Any],
-) -> None:
-    """Calibrate on rows the networks were not trained on, measure on ``val``, write the bundle."""
-    target = config.labels.index(_POSITIVE)
-    watched = sorted((row for row in rows if row.split == "val"), key=place)
-    truth = np.array([config.labels.index(row.label) for row in fitted.held])
-    calibration = fitting.fit_calibration(fitted.logits, truth)
-    held_p = fitting.calibrated(fitted.logits, calibration)[:, target]
-    thresholds = fitting.operating_points(held_p, truth == target)
-    points = tuple(OperatingPoint(*point) for point in thresholds.items())
-    abstention = fit_abstention(held_p, truth == target, args.coverage)
-    card = replace(
-        _card(args, config, about, points, fitted.network.outputs, fitted.network.spec),
-        calibration=calibration,
-        prevalence=Prevalence(
-            float((truth == target).mean()), len(truth), "held-out training scans"
-        ),
-        data=tuple(
-            DataSource(
-                source,
-                fingerprint([row for row in rows if row.source == source]),
-                about.get("data", {}).get(source, {}).get("licence", "unknown"),
-                about.get("data", {}).get(source, {}).get("citation", "unknown"),
-            )
-            for source in sorted({row.source for row in rows})
-        ),
-        training={
-            "architecture": config.architecture,
-            "config": asdict(config) | {"weights": Path(config.weights).name},
-            "folds": args.folds,
-            "rows": {
-                "trained": sum(row.split == "train" for row in rows),
-                "calibrated": len(fitted.held),
-                "validated": len(watched),
-            },
-            "seconds": round(fitted.seconds),
-        }
-        | ({"tried": about["tried"]} if "tried" in about else {}),
-        abstention=abstention,
-    )
-    reference = Reference(np.zeros(0, np.float32), np.zeros(0, np.bool_))
-    folder = args.out / "models" / args.task / args.version
-    bundle = write_bundle(folder, fitted.network.model, card, reference, replace=True)
-    try:
-        known = [row for row in rows if row.split == "train"]
-        bundle = with_familiarity(bundle, known, folder, seed=args.seed)
-    except (LearningError, BundleInvalid) as error:
-        # A model without it is whole, and says of every picture that nothing was checked.
-        note(
-            _("The model will not say whether a picture is a scan it knows. {reason}").format(
-                reason=error
-            )
-        )
-    # Measured through the predictor itself, so that the figures are those of what ships.
-    settings = replace(load_settings({}), var=args.out.resolve())
-    reader = Predictor.load(args.task, args.version, settings=settings)
-    metrics = {}
-    scored = score(watched, reader, config.labels, _POSITIVE)
-    metrics["val"] = figures(scored)
-    sources = sorted({row.source for row in watched})
-    for source in sources if len(sources) > 1 else []:
-        metrics[f"{source} val"] = figures(scored[scored.attributes["source"] == source])
-    read = scored[~scored.unread]
-    measured = replace(
-        card,
-        metrics=metrics,
-        operating_points=tuple(measured_point(*point, scored) for point in thresholds.items()),
-        abstention=measured_abstention(
-            abstention, read.score, read.is_positive, thresholds[_APPROVED]
-        ),
-    )
-    reference = replace(
-        bundle.reference,
-        validation_scores=read.score.astype(np.float32),
-        validation_positive=read.is_positive,
-    )
-    write_bundle(folder, bundle.model_path, measured, reference, replace=True)
-    for name, report in metrics.items():
-        write(table_of(name, report))
-
-
-def _card(
-    args: argparse.Namespace,
-    config: TrainingConfig,
-    about: dict[str, Any],
-    points: tuple[OperatingPoint, ...],
-    outputs: Outputs,
-    spec: InputSpec,
-) -> Card:
-    return Card(
-        task=args.task,
-        version=args.version,
-        title=about.get("title", args.task),
-        labels=config.labels,
-        positive=_POSITIVE,
-        input=spec,
-        outputs=outputs,
-        operating_points=points,
-        approved_operating_point=_APPROVED,
-        intended_use=about.get("intended_use", ""),
-        limits=tuple(about.get("limits", ())),
-        created=datetime.now(UTC).date().isoformat(),
-    )
+def _head(args: argparse.Namespace, number: int) -> str:
+    """Return which network a line is about, where there are several."""
+    fold, run = divmod(number - 1, args.runs)
+    head = f"fold={fold + 1} " if args.folds > 1 else ""
+    return head + (f"run={run + 1} " if args.runs > 1 else "")

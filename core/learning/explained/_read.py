@@ -32,6 +32,26 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of one method's maps as the network's weights were shuffled away.
+
+    Attributes
+    ----------
+    correlation
+        Mean rank correlation with the map of the network as it is, at each depth, -1..1.
+    unchanged
+        Share of scans whose map is still the same with all weights shuffled, 0..1.
+    depends
+        Whether the maps depend on what the network has learnt.
+    """
+
+    method: str
+    correlation: tuple[float, ...]
+    unchanged: float
+    depends: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explained:
     """The explanations of a bundle, measured on a dataset.
 
@@ -49,6 +69,10 @@ class Explained:
         Name, split and fingerprint of the data, as far as they are told.
     damaged
         Whether a part was left out.
+    forgotten
+        By method, where the weights were shuffled away; on ``shuffled_scans`` scans.
+    shuffled, layers
+        How many layers were shuffled at each depth, and how many there are.
     """
 
     name: str
@@ -60,6 +84,10 @@ class Explained:
     pairs: tuple[Pair, ...]
     data: Mapping[str, str] = field(default_factory=dict)
     damaged: bool = False
+    forgotten: tuple[Forgotten, ...] = ()
+    shuffled: tuple[int, ...] = ()
+    layers: int = 0
+    shuffled_scans: int = 0
 
 
 def explained(bundle: Bundle) -> tuple[Explained, ...]:
@@ -91,6 +119,8 @@ def read_explained(name: str, report: Mapping[str, Any]) -> Explained:
             pairs.append(Pair(one, other, _count(entry["n"]), read_figures(entry, damaged)))
         except (KeyError, TypeError, ValueError):
             damaged.append("agreement")
+    shuffled, forgotten = _forgotten(report.get("randomised"), damaged)
+    about: Mapping[str, Any] = report["randomised"] if forgotten else {}
     area = report.get("lesion_area")
     usable = isinstance(area, float) and 0 <= area <= 1
     data = report.get("data")
@@ -104,7 +134,41 @@ def read_explained(name: str, report: Mapping[str, Any]) -> Explained:
         pairs=tuple(pairs),
         data={str(k): str(v) for k, v in data.items()} if isinstance(data, Mapping) else {},
         damaged=bool(damaged),
+        forgotten=forgotten,
+        shuffled=shuffled,
+        layers=_count_or_none(about.get("layers")),
+        shuffled_scans=_count_or_none(about.get("scans")),
     )
+
+
+def _forgotten(found: Any, damaged: list[str]) -> tuple[tuple[int, ...], tuple[Forgotten, ...]]:
+    """Return the layers shuffled at each depth and what became of each method's maps."""
+    if found is None:
+        return (), ()
+    try:
+        shuffled = tuple(_count(each) for each in found["shuffled"])
+        methods = tuple(
+            Forgotten(
+                str(entry["method"]),
+                tuple(_within(each, -1.0) for each in entry["correlation"]),
+                _within(entry["unchanged"], 0.0),
+                entry["depends"] is True,
+            )
+            for entry in found["methods"]
+        )
+        if not shuffled or any(len(each.correlation) != len(shuffled) for each in methods):
+            raise ValueError("a correlation for each depth is needed")
+    except (KeyError, TypeError, ValueError):
+        damaged.append("randomised")
+        return (), ()
+    return shuffled, methods
+
+
+def _within(value: Any, low: float) -> float:
+    found = float(value)
+    if not low <= found <= 1:
+        raise ValueError("a figure lies outside its range")
+    return found
 
 
 def _entries(report: Mapping[str, Any], key: str, damaged: list[str]) -> list[Mapping[str, Any]]:

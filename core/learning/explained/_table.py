@@ -89,8 +89,29 @@ def explained_markdown(report: Mapping[str, Any]) -> str:
             cells = [_figure(entry.get(name)) for name in ("correlation", "overlap", "agree")]
             both = f"{entry['one']}, {entry['other']}"
             lines.append(_row([both, str(entry["n"]), *cells]))
+    lines += _shuffled(report.get("randomised"))
     lines += ["", _("Decision support, not a medical device."), ""]
     return "\n".join(lines)
+
+
+def _shuffled(found: Mapping[str, Any] | None) -> list[str]:
+    """Return how each method's maps changed as the weights were shuffled layer by layer."""
+    if found is None:
+        return []
+    text = _(
+        "Weights shuffled layer by layer, from the scores down, on {n} scans: rank correlation "
+        "with the map of the network as it is."
+    ).format(n=found["scans"])
+    heads = [
+        _("Method"),
+        *(_("{k} of {n} layers").format(k=k, n=found["layers"]) for k in found["shuffled"]),
+        _("Depends on what was learnt"),
+    ]
+    lines = ["", text, "", *_rows(heads)]
+    for entry in found["methods"]:
+        cells = [f"{value:.2f}" for value in entry["correlation"]]
+        lines.append(_row([entry["method"], *cells, _("yes") if entry["depends"] else _("no")]))
+    return lines
 
 
 def _rows(heads: list[str]) -> list[str]:
