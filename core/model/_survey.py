@@ -4,8 +4,10 @@ A map can have rows and columns and yet not lie on the image: inside a model tha
 mirrored picture, half of the maps are mirrored, and some hold both pictures as two of a batch; a
 model that looks at the lesion once more, closer, has maps of that part of the picture alone. Heat
 drawn from one of them would point at the wrong place. So a model is shown pictures in which one
-corner changes, noise and a synthetic scan with its lesion far from those corners, and a map counts
-only if it changes at that corner in both.
+corner changes, noise and synthetic scans with a lesion far from those corners, and a map counts
+only if it changes at that corner in all of them. More than one scan, with the lesion at another
+place: where a changed corner moves what is looked at closer by a little, a map of that part changes
+everywhere, and that may fall on the right side once.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ _CORNERS = ((-0.25, -0.25), (-0.25, 0.25))
 #: the corner exactly, less where each of its points sees much of the picture, and nothing where it
 #: holds a picture and its mirror image.
 _LEAST = 0.03
+#: Where the lesion of each scan lies, as shares of its width and height. Small ones: what lies
+#: around them, closer, must not reach the corners.
+_LESIONS = ((0.72, 0.7), (0.3, 0.72))
 
 
 def usable_maps(forward: Forward) -> tuple[str, ...]:
@@ -52,9 +57,10 @@ def usable_maps(forward: Forward) -> tuple[str, ...]:
 def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
     """Tell whether a map's batch is the pictures, and its places are theirs."""
     each = 1 + len(_CORNERS)
-    if len(maps) != 2 * each:
+    if len(maps) != (1 + len(_LESIONS)) * each:
         return False
-    return _follows_the_corners(maps[:each]) and _follows_the_corners(maps[each:])
+    starts = range(0, len(maps), each)
+    return all(_follows_the_corners(maps[start : start + each]) for start in starts)
 
 
 def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
@@ -76,7 +82,7 @@ def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
 
 
 def _pictures(spec: InputSpec) -> NDArray[np.float32]:
-    """Make the inputs: noise, the same with other noise in each corner in turn; so a scan."""
+    """Make the inputs: noise, the same with other noise in each corner in turn; so each scan."""
     rng = np.random.default_rng(0)
     # Coarse grain, which pooling does not average away.
     grain = max(1, spec.size // 24)
@@ -87,12 +93,15 @@ def _pictures(spec: InputSpec) -> NDArray[np.float32]:
         noise = np.repeat(np.repeat(noise, grain, axis=0), grain, axis=1)
         both.append(preprocess(noise[: spec.size, : spec.size].copy(), spec)[0])
     plain, other = both
-    lesion = LesionSpec(centre=(0.72, 0.7), width_mm=10.0, height_mm=8.0, echo_db=-24.0)
-    phantom = make_phantom(PhantomSpec(lesion=lesion), seed=2).scan
-    scan = preprocess(phantom.pixels, spec)[0]
+    turns = [(plain, other)]
+    for seed, centre in enumerate(_LESIONS):
+        lesion = LesionSpec(centre=centre, width_mm=8.0, height_mm=6.0, echo_db=-30.0)
+        phantom = make_phantom(PhantomSpec(lesion=lesion), seed=4 + seed).scan
+        scan = preprocess(phantom.pixels, spec)[0]
+        # In a scan a corner gets but more contrast: noise there might pass for a lesion.
+        turns.append((scan, scan * np.float32(1.3)))
     found = []
-    # In the scan a corner gets but more contrast: noise there might pass for a lesion.
-    for picture, instead in ((plain, other), (scan, scan * np.float32(1.3))):
+    for picture, instead in turns:
         found.append(picture)
         for centre in _CORNERS:
             rows, columns = (
