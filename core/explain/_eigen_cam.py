@@ -18,6 +18,8 @@ from core.explain._cam import Cam
 
 #: Below so many feature maps all vectors cost nothing.
 _FEW = 16
+#: Vectors that are kept while it is looked for: few, as it is found after few products.
+_SPAN = 6
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -42,9 +44,13 @@ def _first_vector(rows: NDArray[np.float64]) -> NDArray[np.float64]:
             matvec=lambda v: np.einsum("ik,i->k", rows, np.einsum("ik,k->i", rows, v.ravel())),
             dtype=np.float64,
         )
-        start = np.random.default_rng(0).normal(0, 1, count)
+        # From what all places have on average, which is near it: most features are never below 0.
+        # Something of everything beside, so that no average of 0 is where it stays.
+        start = rows.mean(axis=0)
+        start += 1e-3 * np.random.default_rng(0).normal(0, 1, count)
         with suppress(ArpackNoConvergence):
-            return np.asarray(eigsh(product, 1, v0=start, tol=1e-9)[1][:, 0], np.float64)
+            found = eigsh(product, 1, v0=start, ncv=_SPAN, tol=1e-7)
+            return np.asarray(found[1][:, 0], np.float64)
     return np.asarray(np.linalg.svd(rows, full_matrices=False)[2][0], np.float64)
 
 
