@@ -26,6 +26,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser"), str(ROOT / "tests" / "model")]
 from browser_kit import ARGUMENTS, CHROMIUM, WATCH_OUTLINE, serving, watch  # noqa: E402
+from first_line_kit import idle  # noqa: E402
 
 from core.scan import LesionSpec, PhantomSpec, encode_png, make_phantom  # noqa: E402
 
@@ -53,7 +54,11 @@ def _measured(folder: str, png: bytes, moves: int) -> dict[str, Any]:
         _open(page, address, png)
         alone = _move(page, moves + WARM, lambda: True)[WARM:]
         panel = page.locator(".st-key-explain")
-        panel.get_by_role("combobox", name=re.compile("Explained by$")).click()
+        # A run that is under way closes a list that was opened.
+        idle(page)
+        box = panel.get_by_role("combobox", name=re.compile("Explained by$"))
+        box.scroll_into_view_if_needed()
+        box.click()
         page.get_by_role("option", name="SHAP by regions", exact=True).click()
         stop = panel.get_by_role("button", name="Stop")
         stop.wait_for()
