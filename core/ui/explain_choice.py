@@ -10,7 +10,8 @@ from core.explain import CAMS, THE_LESION, How
 from core.ui.explain_kept import Question
 
 #: What is shown first, for the class of the answer: no method that depends on the class measured
-#: better beyond its interval (docs/explanations.md), and this one comes with the read.
+#: better beyond its interval in one figure and no worse in the others (docs/explanations.md), and
+#: this one comes with the read.
 DEFAULT_METHOD = "grad-cam"
 METHODS = (*CAMS, "expected-gradients", "partition-shap", "occlusion", "lesion-drivers")
 #: Methods that tell what speaks for from what speaks against.
