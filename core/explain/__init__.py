@@ -31,6 +31,7 @@ from core.explain._lesion_drivers import lesion_drivers
 from core.explain._methods import (
     CAMS,
     METHODS,
+    STEADY_EVALUATIONS,
     asks_about_a_class,
     asks_for,
     by_method,
@@ -59,6 +60,7 @@ __all__ = [
     "CAMS",
     "METHODS",
     "PER",
+    "STEADY_EVALUATIONS",
     "STEADY_SAMPLES",
     "THE_LESION",
     "Agreement",

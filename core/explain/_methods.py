@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 from core.errors import InvalidQuestion
 from core.explain._asked import Model
@@ -28,10 +28,8 @@ CAMS: dict[str, Cam] = {
 }
 #: Names that :func:`by_method` takes.
 METHODS = (*CAMS, "expected-gradients", "partition-shap", "lesion-drivers")
-
-
 #: Evaluations of the coarse partition that stability is measured with.
-_STEADY_EVALUATIONS = 60
+STEADY_EVALUATIONS = 60
 
 
 def asks_about_a_class(method: str) -> bool:
@@ -40,31 +38,29 @@ def asks_about_a_class(method: str) -> bool:
     return cam is None or cam.class_specific
 
 
-def made_again(
-    model: Model, method: str, target: str
-) -> tuple[Callable[[Scan], Explanation] | None, int]:
+def made_again(model: Model, method: str, target: str) -> tuple[Callable[[Scan], Explanation], int]:
     """Return what explains a noisy copy of a scan, and how many copies :func:`evidence` takes.
 
-    A method that takes long is asked for something coarser, of one copy. None for a method that
-    is not in :data:`METHODS`.
+    A method that takes long is asked for something coarser, of one copy.
     """
-    if method in CAMS:
-        cam = CAMS[method]
-        return lambda scan: read_features(model, scan, target).explain(cam), COPIES
-    made: Callable[..., Explanation]
-    if method == "expected-gradients":
-        made = partial(expected_gradients, target=target, samples=STEADY_SAMPLES)
-    elif method == "partition-shap":
-        made = partial(partition_shap, target=target, evaluations=_STEADY_EVALUATIONS)
-    elif method == "lesion-drivers":
-        made = partial(lesion_drivers, samples=STEADY_SAMPLES)
-    else:
-        return None, 1
-    return partial(made, model), 1
+
+    def made(scan: Scan) -> Explanation:
+        return by_method(
+            model, scan, method, target, samples=STEADY_SAMPLES, evaluations=STEADY_EVALUATIONS
+        )
+
+    return made, COPIES if method in CAMS else 1
 
 
 def by_method(
-    model: Model, scan: Scan, method: str, target: str, *, watch: Watch = unwatched
+    model: Model,
+    scan: Scan,
+    method: str,
+    target: str,
+    *,
+    samples: int | None = None,
+    evaluations: int | None = None,
+    watch: Watch = unwatched,
 ) -> Explanation:
     """Explain a scan by the method of a name, with that method's own defaults.
 
@@ -76,6 +72,8 @@ def by_method(
         One of :data:`METHODS`.
     target
         The class; ``lesion-drivers`` is about the lesion map and takes no notice of it.
+    samples, evaluations
+        Of the methods that draw samples and of the partition, in the place of their own.
     watch
         Told by the methods that take long, and may stop them.
 
@@ -88,12 +86,14 @@ def by_method(
     """
     if method in CAMS:
         return read_features(model, scan, target).explain(CAMS[method])
+    drawn: dict[str, Any] = {} if samples is None else {"samples": samples}
+    asked: dict[str, Any] = {} if evaluations is None else {"evaluations": evaluations}
     if method == "expected-gradients":
-        return expected_gradients(model, scan, target, watch=watch)
+        return expected_gradients(model, scan, target, watch=watch, **drawn)
     if method == "partition-shap":
-        return partition_shap(model, scan, target, watch=watch)
+        return partition_shap(model, scan, target, watch=watch, **asked)
     if method == "lesion-drivers":
-        return lesion_drivers(model, scan, watch=watch)
+        return lesion_drivers(model, scan, watch=watch, **drawn)
     raise InvalidQuestion(_("There is no such method. Choose one that is listed."))
 
 

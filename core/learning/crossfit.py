@@ -208,6 +208,8 @@ def _fit(
     for at, (fit, held) in enumerate(dealt):
         about: dict[str, Any] = {"data": {"trained": fingerprint(fit), "kept": fingerprint(held)}}
         own = folder if len(dealt) == 1 else folder / f"fold-{at + 1}"
+        shown = decoded(fit, config.size)
+        fine = decoded(fit, FINER * config.size) if closer else None
         found: list[Network] = []
         for run in range(runs):
             number = at * runs + run + 1
@@ -218,21 +220,21 @@ def _fit(
             def batch(done: int, of: int, loss: float, number: int = number) -> None:
                 tell.batch(number, done, of, loss)
 
-            place_ = own if run == 0 else own / f"run-{run + 1}"
+            kept_in = own if run == 0 else own / f"run-{run + 1}"
             network = train(
-                decoded(fit, config.size),
+                shown,
                 # Another seed for each: networks that start alike make the same mistakes.
                 replace(config, seed=config.seed + at + _RUN_SEEDS * run),
-                place_,
+                kept_in,
                 resume=resume,
                 progress=epoch,
                 during=batch,
                 watch=watch,
                 member=f"member_{at + 1}",
                 about=about,
-                fine=decoded(fit, FINER * config.size) if closer else None,
+                fine=fine,
             )
-            seconds += RunRecord.seconds_of(place_)
+            seconds += RunRecord.seconds_of(kept_in)
             found.append(network)
         networks.append(averaged(found))
         # Sorted as load_arrays sorts them.

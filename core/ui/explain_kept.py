@@ -47,7 +47,7 @@ class Found:
     Attributes
     ----------
     explanation
-        The map; None where a region was hidden and the score stayed as it was.
+        The map; None where a region was hidden and the probability stayed as it was.
     occlusion
         What the map was made from, where a region was hidden.
     curves, stability

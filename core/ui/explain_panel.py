@@ -152,7 +152,7 @@ def _says(item: OpenScan, question: Question, found: Found, result: Result, *, h
     if hidden is not None:
         st.markdown(hidden_words(hidden))
     if map_ is None:
-        st.caption(_("The score did not change at all: there is no map to draw."))
+        st.caption(_("The probability did not change at all: there is no map to draw."))
     elif heat:
         scale = _figure(("scale", question, against), lambda: scale_of(map_, against=against))
         colour_bar(map_, scale, against=against)

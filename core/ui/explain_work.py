@@ -158,7 +158,8 @@ def measure(model: Predictor, scan: Scan, question: Question, watch: Watch) -> N
         model,
         scan,
         found.explanation,
-        explain=again,
+        # A region was hidden in this very scan: there is no map of another to compare.
+        explain=None if question.method == "occlusion" else again,
         same=question.method in CAMS,
         watch=watch,
         copies=copies,

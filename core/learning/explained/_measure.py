@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.errors import EmptyMap, NoFeatureMap, NotFinite
 from core.explain import (
     CAMS,
+    STEADY_EVALUATIONS,
     STEADY_SAMPLES,
     CamRead,
     Explanation,
@@ -33,8 +34,6 @@ FAST = tuple(CAMS)
 #: These take seconds for each scan.
 SLOW = ("expected-gradients", "partition-shap")
 METHODS = (*FAST, *SLOW)
-#: Regions are told from noise with fewer questions than they are explained with.
-_STEADY_EVALUATIONS = 60
 
 #: Figures of one method on one scan, by name; None where there is none.
 Values: TypeAlias = Mapping[str, float | None]
@@ -189,7 +188,7 @@ class _Work:
         plan, fast = self._plan, name in CAMS
         return stability(
             self._scan,
-            lambda scan: self._made(name, scan, STEADY_SAMPLES, _STEADY_EVALUATIONS),
+            lambda scan: self._made(name, scan, STEADY_SAMPLES, STEADY_EVALUATIONS),
             explanation=shown if fast else None,
             copies=plan.copies if fast else plan.slow_copies,
             seed=plan.seed,

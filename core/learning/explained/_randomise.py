@@ -12,8 +12,7 @@ from core.explain import (
     Explanation,
     Randomised,
     Watch,
-    expected_gradients,
-    partition_shap,
+    by_method,
     randomised,
     read_features,
 )
@@ -80,7 +79,7 @@ def randomised_figures(
         scans.append(scan)
     if not scans or not names:
         return None
-    makers = {name: partial(_made, name, target, seed) for name in names}
+    makers = {name: partial(_made, name, target) for name in names}
     found = randomised(model.bundle, scans, makers, seed=seed, watch=watch)
     return {
         "target": target,
@@ -93,12 +92,8 @@ def randomised_figures(
     }
 
 
-def _made(name: str, target: str, seed: int, model: Any, scan: Scan) -> Explanation:
-    if name in CAMS:
-        return CAMS[name](model, scan, target)
-    if name == "expected-gradients":
-        return expected_gradients(model, scan, target, samples=_SAMPLES, seed=seed)
-    return partition_shap(model, scan, target, evaluations=_EVALUATIONS, seed=seed)
+def _made(name: str, target: str, model: Any, scan: Scan) -> Explanation:
+    return by_method(model, scan, name, target, samples=_SAMPLES, evaluations=_EVALUATIONS)
 
 
 def _of(found: Randomised, name: str) -> dict[str, Any]:
