@@ -6,6 +6,7 @@ none stores anything on the shared model: they ask a :class:`core.model.Probe`.
 
 from core.explain._background import BACKGROUND, Background, background_of, phantoms
 from core.explain._cam import Cam, CamRead, read_features
+from core.explain._caveat import UNKNOWN_SCAN, caveat_words
 from core.explain._colours import colour_table, colours
 from core.explain._compare import (
     Agreement,
@@ -63,6 +64,7 @@ __all__ = [
     "STEADY_EVALUATIONS",
     "STEADY_SAMPLES",
     "THE_LESION",
+    "UNKNOWN_SCAN",
     "Agreement",
     "Background",
     "Cam",
@@ -92,6 +94,7 @@ __all__ = [
     "background_of",
     "blend",
     "by_method",
+    "caveat_words",
     "colour_table",
     "colours",
     "curves",

@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ class ReadBack:
         Of the scan, and of the model.
     evidence
         As of :func:`core.explain.evidence_figures`; None where none was measured.
+    read_despite
+        As of :func:`core.explain.caveat_words`.
     """
 
     explanation: Explanation
@@ -48,6 +50,7 @@ class ReadBack:
     task: str
     version: str
     evidence: Mapping[str, Any] | None
+    read_despite: tuple[str, ...] = ()
 
 
 def explanation_npz(
@@ -56,6 +59,7 @@ def explanation_npz(
     task: str,
     version: str,
     evidence: Mapping[str, Any] | None = None,
+    read_despite: Collection[str] = (),
 ) -> bytes:
     """Return an explanation as a NumPy archive, the same bytes each time.
 
@@ -67,6 +71,8 @@ def explanation_npz(
         Of the scan, and of the model that is explained.
     evidence
         As of :func:`core.explain.evidence_figures`.
+    read_despite
+        As of :func:`core.explain.caveat_words`.
 
     Returns
     -------
@@ -92,6 +98,7 @@ def explanation_npz(
         "bundle_digest": explanation.bundle_digest,
         "image_digest": explanation.image_digest,
         "evidence": None if evidence is None else dict(evidence),
+        "read_despite": list(read_despite),
     }
     text = json.dumps(about, ensure_ascii=True, allow_nan=False, indent=1)
     buffer = io.BytesIO()
@@ -139,6 +146,8 @@ def _read_back(values: np.ndarray[Any, Any], about: Any) -> ReadBack:
     evidence = about["evidence"]
     if evidence is not None and not isinstance(evidence, dict):
         raise _damaged()
+    # Files of earlier versions do not say.
+    despite = tuple(map(str, about.get("read_despite", ())))
     made = Explanation(
         method=about["method"],
         target=about["target"],
@@ -152,7 +161,7 @@ def _read_back(values: np.ndarray[Any, Any], about: Any) -> ReadBack:
         bundle_digest=about["bundle_digest"],
         image_digest=about["image_digest"],
     )
-    return ReadBack(made, about["case_number"], about["task"], about["version"], evidence)
+    return ReadBack(made, about["case_number"], about["task"], about["version"], evidence, despite)
 
 
 def _damaged() -> MapDamaged:

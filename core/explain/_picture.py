@@ -8,6 +8,7 @@ a band under the picture and never on it.
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from core.explain._caveat import caveat_words
 from core.explain._colours import colour_table, colours
 from core.explain._explanation import THE_LESION, Explanation, Unit
 from core.explain._export import NOTICE
@@ -102,6 +104,7 @@ def explanation_png(
     task: str,
     version: str,
     drawing: Drawing | None = None,
+    read_despite: Collection[str] = (),
 ) -> bytes:
     """Return :func:`blend` as PNG, with a colour bar and what it is in a band below.
 
@@ -113,6 +116,8 @@ def explanation_png(
         The model that is explained.
     drawing
         How the map lies over the scan.
+    read_despite
+        As of :func:`core.explain.caveat_words`; those words stand first in the band.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def explanation_png(
     """
     chosen = drawing or Drawing()
     pixels = blend(scan, explanation, chosen)
-    band = _band(scan, explanation, f"{task} {version}", chosen)
+    band = _band(scan, explanation, f"{task} {version}", chosen, caveat_words(read_despite))
     canvas = np.zeros((scan.height + band.height, max(scan.width, band.width), 3), np.uint8)
     canvas[: scan.height, : scan.width] = pixels
     canvas[scan.height :, : band.width] = np.asarray(band)
@@ -139,6 +144,7 @@ def explanation_png(
         f"{task} {version}",
         f"image {scan.digest}",
         f"bundle {explanation.bundle_digest}",
+        *(f"read despite {name}" for name in read_despite),
         NOTICE,
     ]
     info = PngInfo()
@@ -210,14 +216,14 @@ def drawn_limit(explanation: Explanation, values: NDArray[np.float32] | None = N
     return float(np.quantile(size, 1 - _BEYOND)) or peak
 
 
-def _band(scan: Scan, made: Explanation, model: str, chosen: Drawing) -> Image.Image:
+def _band(scan: Scan, made: Explanation, model: str, chosen: Drawing, caveat: str) -> Image.Image:
     # As large beside a large picture as beside a small one: the band is no part of the scan.
     size = int(np.clip(scan.width / 48, 13, 40))
     width = max(scan.width, _NARROWEST)
     font, step = _font(size), round(size * 1.45)
-    lines = [
-        line for text in _lines(scan, made, model, chosen) for line in _wrapped(text, width, font)
-    ]
+    said = [caveat] if caveat else []
+    said += _lines(scan, made, model, chosen)
+    lines = [line for text in said for line in _wrapped(text, width, font)]
     band = Image.new("RGB", (width, step * (len(lines) + 3) + size), _PAPER)
     pen = ImageDraw.Draw(band)
     _bar(band, pen, made, chosen.limit or drawn_limit(made), font, step)

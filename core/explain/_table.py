@@ -16,7 +16,7 @@ from core.text import _
 
 #: Columns of :func:`figures_csv`, in order.
 COLUMNS = (
-    "notice", "case_number", "image_digest", "status", "problem", "task", "version",
+    "notice", "case_number", "image_digest", "status", "problem", "read_despite", "task", "version",
     "bundle_digest", "method", "target", "layer", "unit", "base_value", "output", "gap",
     "heat_inside_outline", "outline_share_of_picture", "hottest_inside_outline", "faithfulness",
     "deletion_area", "insertion_area", "beats_random_orders", "stability", "picture", "values",
@@ -43,6 +43,8 @@ class Row:
         As of :func:`core.explain.evidence_figures`; None where nothing was measured.
     problem
         One line, where there is no map.
+    read_despite
+        As of :func:`core.explain.caveat_words`.
     """
 
     case_number: str
@@ -56,6 +58,7 @@ class Row:
     inside: Inside | None = None
     evidence: Mapping[str, Any] | None = None
     problem: str = ""
+    read_despite: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -94,6 +97,7 @@ def figures(row: Row) -> dict[str, Any]:
         "image_digest": row.image_digest,
         "status": "explained" if made is not None else "problem",
         "problem": row.problem,
+        "read_despite": "; ".join(row.read_despite),
         "task": row.task,
         "version": row.version,
         "bundle_digest": row.bundle_digest,

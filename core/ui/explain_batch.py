@@ -57,11 +57,14 @@ class Turn:
         The image with its answer; None where there is none, and ``problem`` says why.
     problem
         One line.
+    read_despite
+        As of :func:`core.explain.caveat_words`.
     """
 
     scan: Scan
     prediction: Prediction | None
     problem: str = ""
+    read_despite: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,10 +90,11 @@ def turn_of(
     unread: bool,
     reason: str | None,
     failed: bool = False,
+    read_despite: tuple[str, ...] = (),
 ) -> Turn:
     """Return the turn of an image, or why it has none: nothing is explained that is not shown."""
     if prediction is not None:
-        return Turn(scan, prediction)
+        return Turn(scan, prediction, read_despite=read_despite)
     if withheld:
         return Turn(scan, None, unknown_scan() + ".")
     if unread:
@@ -170,6 +174,7 @@ def _about(turn: Turn, method: str, target: str) -> Row:
         method,
         wanted,
         problem=turn.problem,
+        read_despite=turn.read_despite,
     )
 
 
@@ -194,7 +199,9 @@ def _one(model: Predictor, turn: Turn, about: Row, stop: Event, *, measured: boo
     made, figures = found.explanation, None
     if found.curves is not None:
         figures = evidence_figures(Measured(found.curves, None, None, found.stability))
-    npz = explanation_npz(made, about.case_number, about.task, about.version, figures)
+    npz = explanation_npz(
+        made, about.case_number, about.task, about.version, figures, about.read_despite
+    )
     # Not the map itself, which is four times as large: it is read back from the file.
     return Outcome(turn.scan, replace(about, evidence=figures), npz)
 
@@ -240,8 +247,10 @@ def _written(archive: zipfile.ZipFile, outcome: Outcome, outline: Outline, drawi
     if row.evidence is not None and inside is not None:
         # The outline is known only now: what a reader may shape stays out of the background.
         row = replace(row, evidence={**row.evidence, "inside": inside_figures(inside)})
-        npz = explanation_npz(made, row.case_number, row.task, row.version, row.evidence)
-    png = explanation_png(outcome.scan, made, row.task, row.version, drawing)
+        npz = explanation_npz(
+            made, row.case_number, row.task, row.version, row.evidence, row.read_despite
+        )
+    png = explanation_png(outcome.scan, made, row.task, row.version, drawing, row.read_despite)
     archive.writestr(_dated(f"{row.stem}.png"), png)
     archive.writestr(_dated(f"{row.stem}.npz"), npz)
     return replace(row, explanation=made, inside=inside)

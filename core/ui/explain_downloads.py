@@ -16,7 +16,6 @@ from core.explain import (
     file_stem,
 )
 from core.model import Prediction
-from core.scan import Scan
 from core.text import _, language
 from core.ui.explained import Explained, explained
 from core.ui.figure import Layers
@@ -54,7 +53,7 @@ def explain_downloads(item: OpenScan, prediction: Prediction, layers: Layers) ->
             made = one.explanation
             st.markdown(f"**{asked_name(made.method, made.target)}**")
             with st.container(horizontal=True, gap="small"):
-                for title, name, mime, make in offers(one, number, item.scan, prediction, drawing):
+                for title, name, mime, make in offers(one, number, item, prediction, drawing):
                     st.download_button(
                         title,
                         make,
@@ -67,14 +66,15 @@ def explain_downloads(item: OpenScan, prediction: Prediction, layers: Layers) ->
 
 
 def offers(
-    one: Explained, number: int, scan: Scan, prediction: Prediction, drawing: Drawing
+    one: Explained, number: int, item: OpenScan, prediction: Prediction, drawing: Drawing
 ) -> list[Offer]:
     """Return the files of one explanation; two of a method and class differ by their number."""
     made, model = one.explanation, (prediction.task, prediction.version)
+    scan, despite = item.scan, item.read_despite
     stem = f"{file_stem(scan.case_number, made.method, made.target)}-{number + 1}"
     figures = evidence_figures(one.evidence)
-    picture = partial(explanation_png, scan, made, *model, drawing)
-    values = partial(explanation_npz, made, scan.case_number, *model, figures)
+    picture = partial(explanation_png, scan, made, *model, drawing, despite)
+    values = partial(explanation_npz, made, scan.case_number, *model, figures, despite)
     return [
         (_("Picture PNG"), f"{stem}.png", "image/png", in_language(language(), picture)),
         (_("Values NPZ"), f"{stem}.npz", "application/octet-stream", values),

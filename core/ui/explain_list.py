@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import OverreadError
-from core.explain import METHODS, Drawing, asked_name, method_name
+from core.explain import METHODS, Drawing, asked_name, caveat_words, method_name
 from core.jobs import Job, JobStatus
 from core.text import _, language, ngettext
 from core.ui.explain_batch import (
@@ -153,6 +153,7 @@ def _turn(item: OpenScan) -> Turn:
         unread=item.is_unread,
         failed=not item.qualifies,
         reason=item.problem,
+        read_despite=item.read_despite,
     )
 
 
@@ -211,13 +212,11 @@ def _what_came(run: _Run, reading: ReadingList) -> None:
     if status.error:
         st.error(status.error, icon=":material/error:")
     for outcome in outcomes:
-        if outcome.row.problem:
-            st.caption(
-                ":material/error: "
-                + _("Case {case}: {problem}").format(
-                    case=outcome.row.case_number, problem=outcome.row.problem
-                )
-            )
+        problem = outcome.row.problem or caveat_words(outcome.row.read_despite)
+        if problem:
+            icon = ":material/error: " if outcome.row.problem else ":material/help: "
+            said = _("Case {case}: {problem}")
+            st.caption(icon + said.format(case=outcome.row.case_number, problem=problem))
     if not outcomes:
         return
 

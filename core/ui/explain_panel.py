@@ -20,6 +20,7 @@ from core.explain import (
     Inside,
     agreement,
     asks_about_a_class,
+    caveat_words,
     heat_inside,
 )
 from core.lesion import HeatRegionResult, LesionResult
@@ -149,6 +150,9 @@ def _says(item: OpenScan, question: Question, found: Found, result: Result, *, h
     """Say what the map on screen says, and how far it may be trusted."""
     map_, hidden = found.explanation, found.occlusion
     against = map_ is not None and map_.signed and item.why.against
+    caveat = caveat_words(item.read_despite)
+    if caveat:
+        st.warning(caveat, icon=":material/help:")
     if hidden is not None:
         st.markdown(hidden_words(hidden))
     if map_ is None:

@@ -19,12 +19,10 @@ from core.explain import (
     Explanation,
     Step,
     Watch,
+    by_method,
     evidence,
-    expected_gradients,
-    lesion_drivers,
     made_again,
     occlude,
-    partition_shap,
     read_features,
 )
 from core.jobs import Job
@@ -121,14 +119,8 @@ def _made(model: Predictor, scan: Scan, question: Question, watch: Watch) -> Fou
     cam = CAMS.get(question.method)
     if cam is not None:
         return Found(features(model, scan, target).explain(cam))
-    if question.method == "expected-gradients":
-        return Found(expected_gradients(model, scan, target, watch=watch))
-    if question.method == "partition-shap":
-        return Found(partition_shap(model, scan, target, watch=watch))
-    if question.method == "lesion-drivers":
-        return Found(lesion_drivers(model, scan, watch=watch))
     if question.method != "occlusion":
-        raise InvalidQuestion(_("There is no such method. Choose one that is listed."))
+        return Found(by_method(model, scan, question.method, target, watch=watch))
     how, points = hidden_region(question)
     region = mask_from_polygon(points, (scan.height, scan.width))
     hidden = occlude(model, scan, region, target, how=how, watch=watch)

@@ -9,7 +9,15 @@ from typing import Any
 import streamlit as st
 
 from core.errors import OverreadError
-from core.explain import Drawing, asked_name, explanation_npz, explanation_png, file_stem
+from core.explain import (
+    UNKNOWN_SCAN,
+    Drawing,
+    asked_name,
+    caveat_words,
+    explanation_npz,
+    explanation_png,
+    file_stem,
+)
 from core.review import (
     AIResult,
     CaseView,
@@ -18,6 +26,7 @@ from core.review import (
     open_explanation,
     stored_scan,
 )
+from core.scan import failed_checks
 from core.text import _, language, ngettext
 from core.trust import Person
 from core.ui import media, service
@@ -50,6 +59,9 @@ def kept_explanations_of(entry: FeedbackEntry, case: CaseView, person: Person) -
     )  # fmt: skip
     if not panel.open:
         return
+    despite = failed_checks(entry.quality)
+    if entry.ai.refused:
+        despite += (UNKNOWN_SCAN,)
     with panel:
         st.caption(
             _(
@@ -57,11 +69,19 @@ def kept_explanations_of(entry: FeedbackEntry, case: CaseView, person: Person) -
                 "strongly as always, however the sender had set it."
             )
         )
+        if despite:
+            st.warning(caveat_words(despite), icon=":material/help:")
         for kept in entry.explanations:
-            _one(kept, entry.ai, case, person)
+            _one(kept, entry.ai, case, person, despite)
 
 
-def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) -> None:
+def _one(
+    kept: KeptExplanation,
+    ai: AIResult,
+    case: CaseView,
+    person: Person,
+    despite: tuple[str, ...],
+) -> None:
     against = bool((kept.evidence or {}).get("against"))
     name = asked_name(kept.method, kept.target, against=against)
     st.markdown(f"**{name}**")
@@ -81,6 +101,7 @@ def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) ->
             ai.task,
             ai.version,
             Drawing(against=against),
+            despite,
         ),
     )
     address = media.publish(f"kept:{case.image.digest}:{kept.id}:{code}", picture)
@@ -92,7 +113,13 @@ def _one(kept: KeptExplanation, ai: AIResult, case: CaseView, person: Person) ->
     st.caption(_("Shown to fit; the file has the scan 1:1."))
     stem = f"{file_stem(case.case_number, kept.method, kept.target)}-{kept.id}"
     values = partial(
-        explanation_npz, sent.explanation, case.case_number, ai.task, ai.version, sent.evidence
+        explanation_npz,
+        sent.explanation,
+        case.case_number,
+        ai.task,
+        ai.version,
+        sent.evidence,
+        despite,
     )
     offers: list[tuple[str, str, str, Callable[[], bytes]]] = [
         (_("Picture PNG"), f"{stem}.png", "image/png", picture),

@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explain import UNKNOWN_SCAN
 from core.lesion import HeatRegionResult, LesionControls, LesionResult
 from core.model import Prediction
 from core.review import ImageFacts, Receipt
@@ -139,6 +140,13 @@ class OpenScan:
     def qualifies(self) -> bool:
         """Whether the model may read it: no check failed, or a reason was given."""
         return self.quality.outcome is not Outcome.FAIL or bool(self.reason)
+
+    @property
+    def read_despite(self) -> tuple[str, ...]:
+        """What a reason was given to read it in spite of: see :func:`core.explain.caveat_words`."""
+        refused = self.prediction is not None and self.prediction.refused
+        failed = tuple(str(check.name) for check in self.quality.failed)
+        return (*failed, UNKNOWN_SCAN) if refused else failed
 
     @property
     def is_unread(self) -> bool:

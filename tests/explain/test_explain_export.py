@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import pickle
 import zipfile
@@ -13,13 +14,17 @@ from PIL import Image
 
 from core.errors import MapDamaged
 from core.explain import (
+    UNKNOWN_SCAN,
     Drawing,
     Explanation,
+    Row,
     blend,
+    caveat_words,
     drawn_limit,
     drawn_values,
     explanation_npz,
     explanation_png,
+    figures_csv,
     pack,
     read_explanation,
     unpack,
@@ -59,6 +64,29 @@ def test_a_file_gives_back_the_very_values_and_all_that_made_them():
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         assert archive["values"].dtype == np.float32
         assert "not a medical device" in str(archive["about"])
+
+
+def test_a_map_of_an_image_read_against_the_checks_says_so_wherever_it_goes():
+    scan = bundle_factory.scan(40, 56)
+    made = explained(scan)
+    despite = ("blur", UNKNOWN_SCAN)
+    said = caveat_words(despite)
+    assert "fails: Sharpness" in said
+    assert "Not a scan this model knows" in said
+    assert caveat_words(()) == ""
+    data = explanation_npz(made, scan.case_number, "task", "7.0", FIGURES, despite)
+    assert read_explanation(data).read_despite == despite
+    assert read_explanation(written(scan)).read_despite == ()
+    plain, warned = (
+        Image.open(io.BytesIO(explanation_png(scan, made, "task", "7.0", None, why)))
+        for why in ((), despite)
+    )
+    assert warned.height > plain.height, "the band has no line for it"
+    assert "read despite blur" in str(warned.info["Description"])
+    row = Row(scan.case_number, scan.digest, "task", "7.0", "b" * 64, "grad-cam", "malignant",
+              explanation=made, read_despite=despite)  # fmt: skip
+    (cells,) = csv.DictReader(io.StringIO(figures_csv([row])))
+    assert cells["read_despite"] == "blur; unknown_scan"
 
 
 def damaged():

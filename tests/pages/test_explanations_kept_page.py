@@ -8,6 +8,7 @@ import json
 import zipfile
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from page_tools import (
@@ -27,6 +28,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.explain import read_explanation
 from core.scan import Scan, encode_png
+
+
+def decode(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("L"))
 
 
 def refused_bytes() -> bytes:
@@ -93,6 +98,29 @@ def test_what_was_on_screen_is_kept_with_the_feedback_and_seen_only_after_the_bl
     (values,) = [name for name in offered if name.endswith(".npz")]
     back = read_explanation(offered[values]())
     assert (back.explanation.target, back.case_number) == (target, case)
+
+
+def test_a_reviewer_is_told_that_a_kept_map_is_of_a_scan_that_failed_its_check(
+    clinician: AppTest, offered: dict[str, Any]
+) -> None:
+    blurred = cv2.GaussianBlur(decode(scan_bytes(1)), (0, 0), 12)
+    app = upload(clinician, ("a.png", encode_png(Scan.from_pixels(blurred))))
+    form, case = f"reason-{shown(app).widget}", shown(app).scan.case_number
+    app.get_by_key(f"{form}-choice").set_value("For teaching or research only")
+    press(app, f"{form}-confirm")
+    app.run()
+    send(app)
+    press(app, "sign-out")
+    sign_in(app, "reviewer")
+    press(app, f"open-{case}")
+    for name, value in {"label": "benign", "confidence": 3}.items():
+        app.get_by_key(f"review-blind-{name}-{case}").set_value(value).run()
+    press(app, "review-save-blind")
+    offered.clear()
+    open_panel(app, "kept-explanations-1")
+    assert "What a map shows of it was never tested either." in words(app)
+    (values,) = [name for name in offered if name.endswith(".npz")]
+    assert read_explanation(offered[values]()).read_despite == ("blur",)
 
 
 def test_all_scans_are_explained_in_the_background_and_one_that_cannot_be_stops_no_other(

@@ -10,6 +10,7 @@ import pytest
 from page_tools import (
     Hand,
     deep_bytes,
+    open_panel,
     press,
     reading,
     send,
@@ -105,6 +106,25 @@ def test_the_reason_stands_on_the_answer_and_goes_with_the_feedback(poor: AppTes
     assert row[0] == "What matters can be seen: the probe slipped"
     checks = {check["name"]: check["outcome"] for check in json.loads(row[1])["checks"]}
     assert checks["blur"] == "fail"
+
+
+def test_a_map_of_a_scan_that_fails_says_that_such_maps_were_never_tested(poor: AppTest) -> None:
+    said = "What a map shows of it was never tested either."
+    assert said not in words(poor)
+    give_reason(poor)
+    assert said in words(poor)
+    assert shown(poor).read_despite == ("blur",)
+    give = explained_list(poor)
+    assert f"Case {shown(poor).scan.case_number}: Read although the image fails" in give
+
+
+def explained_list(app: AppTest) -> str:
+    open_panel(app, "summary")
+    press(app, "explain-list-start")
+    app.session_state["explain-list"].job.wait(120)
+    app.run()
+    assert not app.exception
+    return words(app)
 
 
 def test_a_reason_is_for_one_image_alone(poor: AppTest) -> None:

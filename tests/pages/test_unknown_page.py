@@ -108,6 +108,8 @@ def test_nothing_of_the_answer_is_seen_before_a_reason_is_kept(refusing: AppTest
     assert "Reason given: For teaching or research only" in said
     assert "is not checked" not in said
     assert any("read though not known" in str(button.label) for button in refusing.button)
+    assert "What a map shows of it was never tested either." in said
+    assert item.read_despite == ("unknown_scan",)
 
 
 def test_the_reason_and_the_refusal_go_with_the_feedback_and_to_the_reviewer(
