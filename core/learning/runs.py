@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import json
 import os
 import platform
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -13,6 +16,8 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.errors import LearningError
 from core.store import sync_file
@@ -88,11 +93,11 @@ class RunRecord:
     @property
     def best(self) -> Path:
         """Weights of the best epoch, where training may stop early."""
-        return self.folder / "best.weights.h5"
+        return self.folder / "best.weights.npz"
 
     def checkpoint(self) -> Path:
         """Return the weights and the optimizer after the last whole epoch."""
-        return self.folder / f"epoch-{len(self.history):03d}.weights.h5"
+        return self.folder / f"epoch-{len(self.history):03d}.weights.npz"
 
     @staticmethod
     def seconds_of(folder: Path) -> float:
@@ -102,7 +107,27 @@ class RunRecord:
 
     def keep_best(self, model: Any) -> None:
         """Keep the model's weights as the best so far."""
-        self._weights(model, self.best)
+        self._weights(model.weights, self.best)
+
+    def take_best(self, model: Any) -> None:
+        """Give a model the best weights so far.
+
+        Raises
+        ------
+        LearningError
+            They cannot be read.
+        """
+        _give(model.weights, self.best)
+
+    def take_up(self, model: Any) -> None:
+        """Give a compiled model the weights of the last whole epoch, and its optimizer the state.
+
+        Raises
+        ------
+        LearningError
+            The checkpoint cannot be read.
+        """
+        _give(_state(model), self.checkpoint())
 
     def add(self, figures: dict[str, float], model: Any, *, stopped: bool) -> None:
         """Keep the figures and the state after an epoch.
@@ -117,7 +142,7 @@ class RunRecord:
         # Weights first, the record that points at them last and by rename: a run killed at any
         # moment finds a whole checkpoint.
         target = self.checkpoint()
-        self._weights(model, target)
+        self._weights(_state(model), target)
         about = self.about | {
             "updated": _now(),
             "seconds": round(sum(each["seconds"] for each in self.history), 1),
@@ -133,29 +158,47 @@ class RunRecord:
         )
         self._text("run.json", text)
         self._text("curves.svg", learning_curves(self.history))
-        for old in self.folder.glob("epoch-*.weights.h5"):
+        for old in self.folder.glob("epoch-*.weights.npz"):
             if old != target:
                 old.unlink()
 
-    def _weights(self, model: Any, target: Path) -> None:
-        partial = self.folder / "partial.weights.h5"
-        try:
-            model.save_weights(partial)
-            sync_file(partial)
-            os.replace(partial, target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise _not_written() from error
+    def _weights(self, variables: Sequence[Any], target: Path) -> None:
+        # Packed in memory first: HDF5, which Keras would write, takes the whole process with it
+        # when the disk fills while a file is open.
+        packed = io.BytesIO()
+        np.savez(packed, *(variable.numpy() for variable in variables), allow_pickle=False)
+        self._bytes(target.name, packed.getbuffer())
 
     def _text(self, name: str, text: str) -> None:
+        self._bytes(name, text.encode())
+
+    def _bytes(self, name: str, content: bytes | memoryview) -> None:
         partial = self.folder / f"{name}.part"
         try:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(content)
             sync_file(partial)
             os.replace(partial, self.folder / name)
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise _not_written() from error
+
+
+def _state(model: Any) -> list[Any]:
+    return [*model.weights, *model.optimizer.variables]
+
+
+def _give(variables: Sequence[Any], path: Path) -> None:
+    """Assign stored values to variables, in their order, all or none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = [stored[f"arr_{at}"] for at in range(len(stored.files))]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [value.shape for value in values] != shapes:
+            raise RunRecord.unreadable()
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunRecord.unreadable() from error
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 @contextmanager

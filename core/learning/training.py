@@ -220,7 +220,7 @@ class _Run:
         if done:
             # The checkpoint of an epoch belongs to the stage that ended or went on with it.
             self._compile(*next(s for s in stages if s[0] < done <= s[1]), counts)
-            self._load(self.record.checkpoint())
+            self.record.take_up(self.model)
             self._recall()
         for start, end in stages:
             if done >= end or self.record.stopped:
@@ -231,7 +231,7 @@ class _Run:
         if config.averaging:
             self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         if config.patience:
-            self.model.load_weights(self.record.best, skip_mismatch=False)
+            self.record.take_best(self.model)
 
     def _compile(self, start: int, end: int, counts: NDArray[np.int64]) -> None:
         import keras
@@ -370,14 +370,6 @@ class _Run:
         finally:
             for weight, value in zip(weights, kept, strict=True):
                 weight.assign(value)
-
-    def _load(self, checkpoint: Path) -> None:
-        # Into an optimizer that is built: Keras leaves the saved moments and step count out of one
-        # that has no variables yet, and the learning rate would start over.
-        try:
-            self.model.load_weights(checkpoint)
-        except (OSError, ValueError, KeyError) as error:
-            raise RunRecord.unreadable() from error
 
     def _recall(self) -> None:
         """Bring back which epoch was best, and for how long there was no better one."""

@@ -46,7 +46,7 @@ def test_hours_of_training_are_not_lost_to_a_forgotten_resume(
     kept = run / record
     kept.parent.mkdir(parents=True)
     kept.write_text("{}")
-    (kept.parent / "epoch-009.weights.h5").write_bytes(b"hours")
+    (kept.parent / "epoch-009.weights.npz").write_bytes(b"hours")
     before = sorted(run.rglob("*"))
     with pytest.raises(LearningError) as error:
         fit(ward, run, folds)

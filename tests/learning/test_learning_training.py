@@ -89,7 +89,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Run, tmp_path: P
     assert process.returncode == -signal.SIGKILL
     done = len(json.loads((tmp_path / "run.json").read_text())["history"])
     # Killed while it wrote, as it might be.
-    (tmp_path / "partial.weights.h5").write_bytes(b"half a file")
+    (tmp_path / "epoch-004.weights.npz.part").write_bytes(b"half a file")
     # Two processes, and unwatched: one seed gives one model, and watching changes nothing.
     resumed = run(tmp_path, resume=True)
     assert done >= 2
@@ -98,6 +98,35 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Run, tmp_path: P
     curves = [[figures["loss"] for figures in run] for run in (stored, whole.history)]
     assert curves[0] == pytest.approx(curves[1], rel=1e-4)
     _same(whole, resumed)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_while_a_checkpoint_is_written_is_one_line_and_loses_no_epoch(
+    whole: Run, tmp_path: Path
+) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
+    record = tmp_path / "run.json"
+
+    def stop(figures: dict[str, float]) -> None:
+        if figures["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_arrays(24), CONFIG, tmp_path, progress=stop)
+    before = record.read_bytes()
+    done = subprocess.run(
+        [sys.executable, HERE / "training_process.py", tmp_path, "20000"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "--resume" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert record.read_bytes() == before
+    _same(whole, run(tmp_path, resume=True))
 
 
 @pytest.mark.slow
@@ -123,7 +152,8 @@ def test_the_kept_weights_are_the_average_and_not_the_last(whole: Run) -> None:
     kept, last = build(CONFIG).model, build(CONFIG).model
     kept.set_weights(whole.weights)
     # A checkpoint holds the weights that training goes on with.
-    last.load_weights(whole.folder / "epoch-006.weights.h5")
+    with np.load(whole.folder / "epoch-006.weights.npz") as stored:
+        last.set_weights([stored[f"arr_{at}"] for at in range(len(last.weights))])
     far = [
         float(np.abs(mine.value.numpy() - theirs.value.numpy()).max())
         for mine, theirs in zip(kept.trainable_weights, last.trainable_weights, strict=True)
@@ -154,7 +184,7 @@ def test_training_stops_where_nothing_gets_better_and_keeps_the_best(tmp_path: P
 @pytest.mark.slow
 def test_only_the_last_checkpoint_is_kept(whole: Run) -> None:
     assert {path.name for path in whole.folder.iterdir()} == {
-        "epoch-006.weights.h5",
+        "epoch-006.weights.npz",
         "run.json",
         "curves.svg",
     }
@@ -181,7 +211,7 @@ def test_a_broken_checkpoint_is_one_line(whole: Run, tmp_path: Path, damage: str
     record = (whole.folder / "run.json").read_text()
     (tmp_path / "run.json").write_text(record[:99] if damage == "record" else record)
     if damage == "weights":
-        (tmp_path / "epoch-006.weights.h5").write_bytes(b"half a file")
+        (tmp_path / "epoch-006.weights.npz").write_bytes(b"half a file")
     with pytest.raises(LearningError, match="cannot be read") as error:
         train(toy_arrays(), CONFIG, tmp_path, resume=True)
     assert "\n" not in str(error.value)

@@ -1,12 +1,14 @@
-"""A training run in a process of its own, for the test that kills it: ``… FOLDER``."""
+"""Trains in a process of its own, to be killed or stopped: ``… FOLDER [MOST BYTES A FILE HAS]``."""
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 
 from learning_factory import toy_arrays
 
+from core.errors import LearningError
 from core.learning.training import TrainingConfig, train
 
 CONFIG = TrainingConfig(
@@ -14,9 +16,18 @@ CONFIG = TrainingConfig(
 )
 
 if __name__ == "__main__":
-    train(
-        toy_arrays(24),
-        CONFIG,
-        Path(sys.argv[1]),
-        progress=lambda figures: print(int(figures["epoch"]), flush=True),
-    )
+    if len(sys.argv) > 2:
+        most = int(sys.argv[2])
+        # A write beyond it fails half-way, as on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    try:
+        train(
+            toy_arrays(24),
+            CONFIG,
+            Path(sys.argv[1]),
+            resume=True,
+            progress=lambda figures: print(int(figures["epoch"]), flush=True),
+        )
+    except LearningError as error:
+        print(error)
+        sys.exit(3)
