@@ -5,9 +5,10 @@ mirrored picture, half of the maps are mirrored, and some hold both pictures as 
 model that looks at the lesion once more, closer, has maps of that part of the picture alone. Heat
 drawn from one of them would point at the wrong place. So a model is shown pictures in which one
 corner changes, noise and synthetic scans with a lesion far from those corners, and a map counts
-only if it changes at that corner in all of them. More than one scan, with the lesion at another
-place: where a changed corner moves what is looked at closer by a little, a map of that part changes
-everywhere, and that may fall on the right side once.
+only if it changes at that corner in all of them. Where a model looks closer is held as in the
+picture before the change, wherever it says what it decides (``stop_gradient``): a corner that moved
+the closer look by a little would change all of such a map, and that falls on the right side at
+times. Another model might not say, so there is more than one scan, with the lesion elsewhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from core.scan import LesionSpec, PhantomSpec, make_phantom
 #: Centres of the corners that change, as shares of rows and columns less a half. Two that are not
 #: opposite tell all ways apart in which a square can be mirrored or turned.
 _CORNERS = ((-0.25, -0.25), (-0.25, 0.25))
+#: Half the side of a corner, as a share of the picture's. It ends before a closer look at the
+#: lesions begins.
+_HALF = 0.12
 #: How far a map's change must lie from the middle, on the right side: a quarter where it follows
 #: the corner exactly, less where each of its points sees much of the picture, and nothing where it
 #: holds a picture and its mirror image.
@@ -34,36 +38,38 @@ _LESIONS = ((0.72, 0.7), (0.3, 0.72))
 def usable_maps(forward: Forward) -> tuple[str, ...]:
     """Return the names of the feature maps that can explain a class, in the network's order.
 
-    Runs the model once, uncompiled: for one run that is far quicker than a graph that gives out
-    every map of the model.
+    Runs the model a few times, uncompiled: that is far quicker than a graph that gives out every
+    map of the model.
     """
     import tensorflow as tf
 
-    inputs = tf.constant(_pictures(forward.card.input))
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(inputs)
-        parts = forward(inputs)
-    maps, named = list(parts.layers.values()), forward.card.outputs.cam_features
-    gradients = tape.gradient(parts.scores, maps) if maps else []
-    return tuple(
-        name
-        for name, found, gradient in zip(parts.layers, maps, gradients, strict=True)
-        if gradient is not None
-        # What the card names is taken at its word.
-        and (name == named or _lies_on_the_image(tf.cast(found, tf.float32).numpy()))
-    )
-
-
-def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
-    """Tell whether a map's batch is the pictures, and its places are theirs."""
-    each = 1 + len(_CORNERS)
-    if len(maps) != (1 + len(_LESIONS)) * each:
-        return False
-    starts = range(0, len(maps), each)
-    return all(_follows_the_corners(maps[start : start + each]) for start in starts)
+    named = forward.card.outputs.cam_features
+    usable: list[str] | None = None
+    for turn in _pictures(forward.card.input):
+        inputs = tf.constant(turn)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            if usable is None:
+                tape.watch(inputs)
+            parts = forward(inputs, at=inputs[:1])
+        if usable is None:
+            maps = list(parts.layers.values())
+            gradients = tape.gradient(parts.scores, maps) if maps else []
+            found = zip(parts.layers, gradients, strict=True)
+            usable = [name for name, gradient in found if gradient is not None]
+        usable = [
+            name
+            for name in usable
+            # What the card names is taken at its word.
+            if name == named
+            or _follows_the_corners(tf.cast(parts.layers[name], tf.float32).numpy())
+        ]
+    return tuple(usable or ())
 
 
 def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
+    """Tell whether a map's batch is the pictures of a turn, and its places are theirs."""
+    if len(maps) != 1 + len(_CORNERS):
+        return False
     change = np.square(maps[1:].astype(np.float64) - maps[:1]).sum(axis=3)
     for corner, where in zip(_CORNERS, change, strict=True):
         total = where.sum()
@@ -82,7 +88,10 @@ def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
 
 
 def _pictures(spec: InputSpec) -> NDArray[np.float32]:
-    """Make the inputs: noise, the same with other noise in each corner in turn; so each scan."""
+    """Make the inputs, (turns, pictures, S, S, C).
+
+    A turn is noise, and the same with other noise in each corner in turn; or so a scan.
+    """
     rng = np.random.default_rng(0)
     # Coarse grain, which pooling does not average away.
     grain = max(1, spec.size // 24)
@@ -102,13 +111,14 @@ def _pictures(spec: InputSpec) -> NDArray[np.float32]:
         turns.append((scan, scan * np.float32(1.3)))
     found = []
     for picture, instead in turns:
-        found.append(picture)
+        turn = [picture]
         for centre in _CORNERS:
             rows, columns = (
-                slice(round((0.5 + at - 0.15) * spec.size), round((0.5 + at + 0.15) * spec.size))
+                slice(round((0.5 + at - _HALF) * spec.size), round((0.5 + at + _HALF) * spec.size))
                 for at in centre
             )
             changed = picture.copy()
             changed[rows, columns] = instead[rows, columns]
-            found.append(changed)
-    return np.stack(found)
+            turn.append(changed)
+        found.append(turn)
+    return np.array(found)

@@ -5,6 +5,8 @@
 takes files, folders and archives of each kind and prints both error rates with their 95 % Wilson
 intervals. Known scans should be of scanners the model has not seen. Without ``--foreign`` pictures
 are made up: other ones than any fit was taught with, but of the same kinds, so real ones tell more.
+With ``--datasets DATASETS`` the statistics are fitted anew without each scanner of their training
+rows, and its scans are read, training or not: its own network has seen them, the fit has not.
 """
 
 from __future__ import annotations
@@ -12,16 +14,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from core.learning.commands.common import read_datasets
 from core.learning.foreign import foreign_pictures
-from core.model import Predictor, Source, wilson_interval
+from core.learning.refusal import with_familiarity
+from core.learning.rows import load_scan
+from core.model import Bundle, Predictor, Source, wilson_interval
 from core.scan import Scan, files_of, read_scan
 from core.settings import Settings, load_settings
 
@@ -58,12 +65,43 @@ def measured(predictor: Predictor, sources: Iterator[Source], *, should_be_known
     return rate | {"judged": dict(reasons), "unreadable": unreadable}
 
 
+def left_out(
+    bundle: Bundle,
+    datasets: list[Path],
+    foreign: Callable[[], Iterator[Source]],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return both rates for each scanner, with statistics that have not seen it."""
+    rows = read_datasets(datasets, bundle.card.labels, None, 0.15)
+    found = {}
+    for source, device in sorted({(row.source, row.device) for row in rows}):
+        others = [
+            row
+            for row in rows
+            if row.split == "train" and (row.source, row.device) != (source, device)
+        ]
+        mine = [row for row in rows if (row.source, row.device) == (source, device)]
+        with tempfile.TemporaryDirectory() as folder:
+            task, version = bundle.card.task, bundle.card.version
+            # A site's own bundle goes before the one of the same version that ships.
+            own = replace(settings, var=Path(folder))
+            with_familiarity(bundle, others, own.var / "models" / task / version)
+            predictor = Predictor.load(task, version, settings=own)
+            scans: Iterator[Source] = (partial(load_scan, row) for row in mine)
+            found[f"{source} {device}".strip()] = {
+                "known_refused": measured(predictor, scans, should_be_known=True),
+                "foreign_passed": measured(predictor, foreign(), should_be_known=False),
+            }
+    return found
+
+
 def main() -> None:
     """Print both rates."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--known", nargs="+", type=Path, default=[], help="scans it should know")
     parser.add_argument("--foreign", nargs="+", type=Path, default=[], help="what is no scan")
     parser.add_argument("--pictures", type=int, default=240, help="made up without --foreign")
+    parser.add_argument("--datasets", nargs="+", type=Path, default=[], help="leave a scanner out")
     parser.add_argument("--model", default=None, metavar="TASK[@VERSION]")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -74,16 +112,22 @@ def main() -> None:
     if args.known:
         sources = opened(args.known, settings)
         report["known_refused"] = measured(predictor, sources, should_be_known=True)
-    if args.foreign:
-        sources = opened(args.foreign, settings)
-    else:
+
+    def foreign() -> Iterator[Source]:
+        if args.foreign:
+            return opened(args.foreign, settings)
         made = foreign_pictures(args.pictures, SEED)
-        sources = iter([Scan.from_pixels(grey) for _kind, grey in made])
-    report["foreign_passed"] = measured(predictor, sources, should_be_known=False)
+        return iter([Scan.from_pixels(grey) for _kind, grey in made])
+
+    report["foreign_passed"] = measured(predictor, foreign(), should_be_known=False)
+    if args.datasets:
+        report["without"] = left_out(predictor.bundle, args.datasets, foreign, settings)
     if args.json:
         sys.stdout.write(json.dumps(report, indent=1) + "\n")
         return
     sys.stdout.write(report.pop("model") + "\n")
+    for without, rates in report.pop("without", {}).items():
+        report |= {f"without {without}: {name}": rate for name, rate in rates.items()}
     for name, rate in report.items():
         if rate["value"] is None:
             sys.stdout.write(f"{name}: no picture could be read\n")
