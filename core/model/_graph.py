@@ -72,8 +72,9 @@ class Forward:
         Parameters
         ----------
         at
-            ``(1, S, S, C)``: what the model decides in an outermost ``stop_gradient``, such as
-            where it looks closer, is decided for all inputs as for this one.
+            ``(M, S, S, C)``: what the model decides in an outermost ``stop_gradient``, such as
+            where it looks closer, is decided as for these, for N / M inputs as for the first of
+            them, for as many as for the second, and so on.
         """
         with self._tracing:
             return self._run(inputs, () if at is None else self._decisions(at))

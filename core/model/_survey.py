@@ -38,38 +38,37 @@ _LESIONS = ((0.72, 0.7), (0.3, 0.72))
 def usable_maps(forward: Forward) -> tuple[str, ...]:
     """Return the names of the feature maps that can explain a class, in the network's order.
 
-    Runs the model a few times, uncompiled: that is far quicker than a graph that gives out every
-    map of the model.
+    Runs the model twice, uncompiled: that is far quicker than a graph that gives out every map of
+    the model.
     """
     import tensorflow as tf
 
     named = forward.card.outputs.cam_features
-    usable: list[str] | None = None
-    for turn in _pictures(forward.card.input):
-        inputs = tf.constant(turn)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            if usable is None:
-                tape.watch(inputs)
-            parts = forward(inputs, at=inputs[:1])
-        if usable is None:
-            maps = list(parts.layers.values())
-            gradients = tape.gradient(parts.scores, maps) if maps else []
-            found = zip(parts.layers, gradients, strict=True)
-            usable = [name for name, gradient in found if gradient is not None]
-        usable = [
-            name
-            for name in usable
-            # What the card names is taken at its word.
-            if name == named
-            or _follows_the_corners(tf.cast(parts.layers[name], tf.float32).numpy())
-        ]
-    return tuple(usable or ())
+    inputs = tf.constant(_pictures(forward.card.input))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        parts = forward(inputs, at=inputs[:: 1 + len(_CORNERS)])
+    maps = list(parts.layers.values())
+    gradients = tape.gradient(parts.scores, maps) if maps else []
+    return tuple(
+        name
+        for name, found, gradient in zip(parts.layers, maps, gradients, strict=True)
+        if gradient is not None
+        # What the card names is taken at its word.
+        and (name == named or _lies_on_the_image(tf.cast(found, tf.float32).numpy()))
+    )
+
+
+def _lies_on_the_image(maps: NDArray[np.float32]) -> bool:
+    """Tell whether a map's batch is the pictures, and its places are theirs."""
+    each = 1 + len(_CORNERS)
+    if len(maps) != (1 + len(_LESIONS)) * each:
+        return False
+    starts = range(0, len(maps), each)
+    return all(_follows_the_corners(maps[start : start + each]) for start in starts)
 
 
 def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
-    """Tell whether a map's batch is the pictures of a turn, and its places are theirs."""
-    if len(maps) != 1 + len(_CORNERS):
-        return False
     change = np.square(maps[1:].astype(np.float64) - maps[:1]).sum(axis=3)
     for corner, where in zip(_CORNERS, change, strict=True):
         total = where.sum()
@@ -88,10 +87,7 @@ def _follows_the_corners(maps: NDArray[np.float32]) -> bool:
 
 
 def _pictures(spec: InputSpec) -> NDArray[np.float32]:
-    """Make the inputs, (turns, pictures, S, S, C).
-
-    A turn is noise, and the same with other noise in each corner in turn; or so a scan.
-    """
+    """Make the inputs: noise, the same with other noise in each corner in turn; so each scan."""
     rng = np.random.default_rng(0)
     # Coarse grain, which pooling does not average away.
     grain = max(1, spec.size // 24)
@@ -111,7 +107,7 @@ def _pictures(spec: InputSpec) -> NDArray[np.float32]:
         turns.append((scan, scan * np.float32(1.3)))
     found = []
     for picture, instead in turns:
-        turn = [picture]
+        found.append(picture)
         for centre in _CORNERS:
             rows, columns = (
                 slice(round((0.5 + at - _HALF) * spec.size), round((0.5 + at + _HALF) * spec.size))
@@ -119,6 +115,5 @@ def _pictures(spec: InputSpec) -> NDArray[np.float32]:
             )
             changed = picture.copy()
             changed[rows, columns] = instead[rows, columns]
-            turn.append(changed)
-        found.append(turn)
-    return np.array(found)
+            found.append(changed)
+    return np.stack(found)

@@ -36,8 +36,8 @@ class Unrolled:
     hold
         Whether ``stop_gradient`` stops gradients; if not, it is stepped over.
     decided
-        What outermost ones, in their order, give for one input; in the place of what they would
-        give for each.
+        What outermost ones, in their order, give for one input, or for each of several that stand
+        for as many inputs as they go into; in the place of what they would give for each.
 
     Attributes
     ----------
@@ -89,7 +89,8 @@ class Unrolled:
         self.decisions.append(given)
         if not self._decided:
             return given
-        return tf.repeat(self._decided.pop(0), tf.shape(given)[0], axis=0)
+        decided = self._decided.pop(0)
+        return tf.repeat(decided, tf.shape(given)[0] // tf.shape(decided)[0], axis=0)
 
 
 def before_ending(out: Any, steps: list[Step]) -> tuple[str | None, Any]:
