@@ -39,6 +39,7 @@ from core.explain._methods import (
     made_again,
 )
 from core.explain._occlusion import How, Occlusion, hide, occlude, stands_out
+from core.explain._outline import outline_of_answer
 from core.explain._packed import pack, unpack
 from core.explain._partition import partition_shap
 from core.explain._picture import (
@@ -122,6 +123,7 @@ __all__ = [
     "made_again",
     "method_name",
     "occlude",
+    "outline_of_answer",
     "pack",
     "partition_shap",
     "phantoms",

@@ -10,21 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.errors import OverreadError, QualityFailed, SettingsError
 from core.explain._compare import heat_inside
 from core.explain._evidence import evidence
 from core.explain._export import explanation_npz
 from core.explain._figures import evidence_figures
 from core.explain._methods import CAMS, METHODS, asks_for, by_method, made_again
+from core.explain._outline import outline_of_answer
 from core.explain._picture import Drawing, explanation_png
 from core.explain._table import Row, figures, figures_csv
-from core.lesion import LesionControls, find_lesions
 from core.model import unknown_scan
 from core.scan import Outcome, Scan, check_quality, read_scan
 from core.settings import Settings, load_settings
+from core.store import write_whole
 from core.text import _
 
 if TYPE_CHECKING:
@@ -149,7 +147,7 @@ def _row(
     told: _Told,
 ) -> Row:
     made = by_method(predictor, scan, options.method, target, watch=told)
-    mask = _outline(scan, prediction)
+    mask = outline_of_answer(scan, prediction)
     measured = None
     if options.evidence:
         again, copies = made_again(predictor, options.method, target)
@@ -189,15 +187,6 @@ def _row(
         explanation_npz(made, scan.case_number, card.task, card.version, measured),
     )
     return row
-
-
-def _outline(scan: Scan, prediction: Prediction) -> NDArray[np.uint8] | None:
-    """Return the mask of the AI's outline; None where there is none."""
-    surface = prediction.lesion_map()
-    if surface is None:
-        return None
-    mask = find_lesions(surface, scan.grey, LesionControls(), spacing=scan.spacing_at).mask
-    return mask if mask.any() else None
 
 
 def _may_be_read(scan: Scan) -> None:
@@ -248,6 +237,7 @@ def _make_folder(folder: Path, *, overwrite: bool) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_bytes(data)
+        # A table or picture that is there stays until the new one is whole.
+        write_whole(path, data, replace=True)
     except OSError:
         raise SettingsError(_("The folder cannot be written: the disk may be full.")) from None

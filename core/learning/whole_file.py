@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from core import store
 from core.errors import LearningError
 from core.text import _
 
@@ -26,32 +25,15 @@ def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
     LearningError
         A file is there and may not go, or nothing can be written.
     """
-    partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # What mkstemp makes is for its owner alone; a report is as readable as any new file.
-        os.chmod(partial, 0o666 & ~_umask())
-        if replace:
-            os.replace(partial, path)
-            return
-        try:
-            # A second name is only given where there is none: never over what is there.
-            os.link(partial, path)
-        except FileExistsError as error:
-            raise LearningError(
-                _("There is a file of this name already; move it, or write elsewhere with --out.")
-            ) from error
+        store.write_whole(path, content, replace=replace)
+    except FileExistsError as error:
+        raise LearningError(
+            _("There is a file of this name already; move it, or write elsewhere with --out.")
+        ) from error
     except OSError as error:
         raise _not_written() from error
-    finally:
-        if partial is not None:
-            with suppress(OSError):
-                os.unlink(partial)
 
 
 def check_writable(folder: Path) -> None:
@@ -72,9 +54,3 @@ def check_writable(folder: Path) -> None:
 
 def _not_written() -> LearningError:
     return LearningError(_("The folder cannot be written to: it is full, or may not be written."))
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

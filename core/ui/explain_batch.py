@@ -9,14 +9,10 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import Event
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import ExplanationError, JobCancelled, OverreadError
 from core.explain import (
@@ -28,7 +24,7 @@ from core.explain import (
     explanation_png,
     figures_csv,
     heat_inside,
-    inside_figures,
+    outline_of_answer,
     read_explanation,
 )
 from core.explain import Evidence as Measured
@@ -41,8 +37,6 @@ from core.ui.explain_work import explain, measure
 
 logger = logging.getLogger(__name__)
 
-#: Gives the mask of the AI's outline by the digest of an image; None where there is none.
-Outline: TypeAlias = "Callable[[str], NDArray[np.uint8] | None]"
 #: Scans in one go, and bytes of packed maps that one session holds.
 MOST_SCANS, MOST_BYTES = 200, 512 * 2**20
 
@@ -197,18 +191,21 @@ def _one(model: Predictor, turn: Turn, about: Row, stop: Event, *, measured: boo
     else:
         raise ExplanationError(_("This scan could not be explained. Try another method."))
     made, figures = found.explanation, None
+    # That of this very answer, by the standard controls: what a reader shapes meanwhile, or another
+    # version says later, is none of this run's.
+    mask = None if turn.prediction is None else outline_of_answer(turn.scan, turn.prediction)
+    inside = None if mask is None else heat_inside(made, mask)
     if found.curves is not None:
-        figures = evidence_figures(Measured(found.curves, None, None, found.stability))
+        figures = evidence_figures(Measured(found.curves, inside, None, found.stability))
     npz = explanation_npz(
         made, about.case_number, about.task, about.version, figures, about.read_despite
     )
     # Not the map itself, which is four times as large: it is read back from the file.
-    return Outcome(turn.scan, replace(about, evidence=figures), npz)
+    return Outcome(turn.scan, replace(about, evidence=figures, inside=inside), npz)
 
 
 def zip_of(
     outcomes: Iterable[Outcome],
-    outline: Outline,
     drawing: Drawing,
 ) -> bytes:
     """Return one archive: a picture and the values of each scan, and a table of the figures.
@@ -217,8 +214,6 @@ def zip_of(
     ----------
     outcomes
         In the order of the list.
-    outline
-        Gives the mask of the AI's outline by the digest of an image; None where there is none.
     drawing
         How each map lies over its scan.
     """
@@ -229,31 +224,22 @@ def zip_of(
         def rows() -> Iterator[Row]:
             # One after the other: the maps of hundreds of scans would fill the memory.
             for outcome in outcomes:
-                yield _written(archive, outcome, outline, drawing)
+                yield _written(archive, outcome, drawing)
 
         archive.writestr(_dated("explanations.csv"), figures_csv(rows()).encode("utf-8-sig"))
     return buffer.getvalue()
 
 
-def _written(archive: zipfile.ZipFile, outcome: Outcome, outline: Outline, drawing: Drawing) -> Row:
+def _written(archive: zipfile.ZipFile, outcome: Outcome, drawing: Drawing) -> Row:
     """Write picture and values of one scan, and return its row."""
     row = outcome.row
     if not outcome.npz:
         return row
     made = read_explanation(outcome.npz).explanation
-    mask = outline(row.image_digest)
-    inside = None if mask is None or not mask.any() else heat_inside(made, mask)
-    npz = outcome.npz
-    if row.evidence is not None and inside is not None:
-        # The outline is known only now: what a reader may shape stays out of the background.
-        row = replace(row, evidence={**row.evidence, "inside": inside_figures(inside)})
-        npz = explanation_npz(
-            made, row.case_number, row.task, row.version, row.evidence, row.read_despite
-        )
     png = explanation_png(outcome.scan, made, row.task, row.version, drawing, row.read_despite)
     archive.writestr(_dated(f"{row.stem}.png"), png)
-    archive.writestr(_dated(f"{row.stem}.npz"), npz)
-    return replace(row, explanation=made, inside=inside)
+    archive.writestr(_dated(f"{row.stem}.npz"), outcome.npz)
+    return replace(row, explanation=made)
 
 
 def _dated(name: str) -> zipfile.ZipInfo:

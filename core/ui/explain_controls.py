@@ -20,7 +20,7 @@ from core.ui.layers import stand_side_by_side
 from core.ui.open_scan import OpenScan
 
 #: Methods with a map whose two sides can be asked for apart.
-_TWO_SIDED = SIGNED - {"occlusion"}
+_TWO_SIDED = SIGNED - {"occlusion", "lesion-drivers"}
 
 
 def choices(item: OpenScan, prediction: Prediction) -> None:

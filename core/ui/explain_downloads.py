@@ -10,14 +10,13 @@ import streamlit as st
 from core.explain import (
     Drawing,
     asked_name,
-    evidence_figures,
     explanation_npz,
     explanation_png,
     file_stem,
 )
 from core.model import Prediction
 from core.text import _, language
-from core.ui.explained import Explained, explained
+from core.ui.explained import Explained, explained, figures_of
 from core.ui.figure import Layers
 from core.ui.open_scan import OpenScan
 from core.ui.report_panel import in_language
@@ -41,7 +40,6 @@ def explain_downloads(item: OpenScan, prediction: Prediction, layers: Layers) ->
     )
     if not panel.open:
         return
-    drawing = Drawing(layers.heat_opacity, layers.heat_cut, against=item.why.against)
     with panel:
         st.caption(
             _(
@@ -51,7 +49,9 @@ def explain_downloads(item: OpenScan, prediction: Prediction, layers: Layers) ->
         )
         for number, one in enumerate(explained(item)):
             made = one.explanation
-            st.markdown(f"**{asked_name(made.method, made.target)}**")
+            # Each as it was drawn last, whatever is asked of another one now.
+            drawing = Drawing(layers.heat_opacity, layers.heat_cut, against=one.against)
+            st.markdown(f"**{asked_name(made.method, made.target, against=one.against)}**")
             with st.container(horizontal=True, gap="small"):
                 for title, name, mime, make in offers(one, number, item, prediction, drawing):
                     st.download_button(
@@ -71,8 +71,9 @@ def offers(
     """Return the files of one explanation; two of a method and class differ by their number."""
     made, model = one.explanation, (prediction.task, prediction.version)
     scan, despite = item.scan, item.read_despite
-    stem = f"{file_stem(scan.case_number, made.method, made.target)}-{number + 1}"
-    figures = evidence_figures(one.evidence)
+    side = "-against" if one.against else ""
+    stem = f"{file_stem(scan.case_number, made.method, made.target)}{side}-{number + 1}"
+    figures = figures_of(one, item)
     picture = partial(explanation_png, scan, made, *model, drawing, despite)
     values = partial(explanation_npz, made, scan.case_number, *model, figures, despite)
     return [

@@ -173,7 +173,12 @@ def figures(
         lines.append(no_class_words(explanation.method))
     elif not others:
         lines.append(
-            _("Agreement: no second method has been asked about this class. Choose one to compare.")
+            _("Agreement: no second method says what speaks against this class. Choose one.")
+            if against
+            else _(
+                "Agreement: no second method has been asked about this class. Choose one to "
+                "compare."
+            )
         )
     if (adds_up := sum_line(explanation)) is not None:
         lines.append(adds_up)

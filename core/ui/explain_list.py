@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from core.errors import OverreadError
 from core.explain import METHODS, Drawing, asked_name, caveat_words, method_name
@@ -29,7 +27,6 @@ from core.ui.frame_curve import about
 from core.ui.open_scan import OpenScan
 from core.ui.reading_list import ReadingList
 from core.ui.report_panel import in_language
-from core.ui.shaping import outline_of
 from core.ui.wording import class_name
 
 _KEY = "explain-list"
@@ -220,19 +217,10 @@ def _what_came(run: _Run, reading: ReadingList) -> None:
     if not outcomes:
         return
 
-    def outline(digest: str) -> NDArray[np.uint8] | None:
-        item = run.shown.get(digest)
-        if item is None:
-            return None
-        found = outline_of(item)
-        if item is not reading.shown:
-            item.release()
-        return None if found is None else found.mask
-
     day = datetime.now().astimezone().strftime("%Y-%m-%d")
     st.download_button(
         _("All as ZIP: pictures, values, figures"),
-        in_language(language(), lambda: zip_of(outcomes, outline, Drawing())),
+        in_language(language(), lambda: zip_of(outcomes, Drawing())),
         f"explanations-{day}.zip",
         "application/zip",
         on_click="ignore",

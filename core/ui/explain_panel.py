@@ -181,7 +181,10 @@ def _in_words(
     """Say where a map lies, whether it is faithful, and plainly where another says otherwise."""
     inside = _inside(question, map_, item, result, against=against)
     seen = _side(map_, against=against)
-    words = [where_words(seen, inside, against=against), faithful_words(found.curves)]
+    words = [
+        where_words(seen, inside, against=against),
+        faithful_words(found.curves, against=against),
+    ]
     apart: list[str] = []
     for other, agreed in _others(item, question, map_, against=against):
         two_kinds = (question.method in CAMS) != (other in CAMS)

@@ -11,6 +11,7 @@ from core.ui.explain_jobs import ask, asking, remember, warm
 from core.ui.explain_kept import Found, Question, kept_explanations
 from core.ui.explain_layer import heat_of
 from core.ui.explain_work import of_the_read
+from core.ui.figure import Layers
 from core.ui.model_version import card_of
 from core.ui.open_scan import OpenScan
 from core.ui.picture import Heat
@@ -62,27 +63,37 @@ def what_is_asked(item: OpenScan, method: str | None = None) -> Asked:
     return Asked(question, found)
 
 
-def maps_on_screen(item: OpenScan) -> tuple[Heat | None, Heat | None]:
-    """Return the map that lies over the image, and the one beside it."""
+def maps_on_screen(item: OpenScan, layers: Layers) -> tuple[Heat | None, Heat | None]:
+    """Return the map that lies over the image, and the one beside it.
+
+    Notes which of them ``layers`` let be seen.
+    """
     if item.prediction is None:
         return None, None
     if not reading_list().unread:
         warm(item)
     first = what_is_asked(item)
     against = item.why.against
-    over = _heat(item, first, against=against)
+    over = _heat(item, first, against=against, seen=heat_is_seen(layers))
     if not item.why.second:
         return over, None
     second = what_is_asked(item, item.why.second)
-    return over, _heat(item, second, against=against and item.why.second in SIGNED)
+    both = heat_is_seen(layers) and layers.compare == "both"
+    return over, _heat(item, second, against=against and item.why.second in SIGNED, seen=both)
 
 
-def _heat(item: OpenScan, asked: Asked, *, against: bool) -> Heat | None:
+def heat_is_seen(layers: Layers) -> bool:
+    """Tell whether heat is drawn anywhere."""
+    return layers.heat and layers.compare != "original"
+
+
+def _heat(item: OpenScan, asked: Asked, *, against: bool, seen: bool) -> Heat | None:
     if asked.question is None or asked.map is None:
         return None
     one_side = against and asked.map.signed
-    # What goes with the feedback is what was seen, and not what a list made in the background.
-    item.maps_shown[asked.question] = one_side
+    if seen:
+        # What goes with the feedback is what was seen, and not what a list made in the background.
+        item.maps_shown[asked.question] = one_side
     return heat_of(asked.question, asked.map, against=one_side)
 
 

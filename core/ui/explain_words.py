@@ -121,10 +121,22 @@ def where_words(explanation: Explanation, inside: Inside | None, *, against: boo
     )
 
 
-def faithful_words(curves: Curves | None) -> str:
-    """Say in one sentence whether the answer hangs on what a map calls important."""
+def whole_map_words(target: str) -> str:
+    """Say what was measured where a picture shows what speaks against a class alone."""
+    return _(
+        "What was measured is the whole map, from what speaks most for {label} to what speaks most "
+        "against it."
+    ).format(label=class_name(target))
+
+
+def faithful_words(curves: Curves | None, *, against: bool = False) -> str:
+    """Say whether the answer hangs on what a map calls important.
+
+    ``against`` where only what speaks against the class is drawn.
+    """
     if curves is None:
         return _("How faithful it is to the model has not been measured.")
+    whole = whole_map_words(curves.target) + " " if against else ""
     figure = f"{curves.faithfulness:+.2f}"
     n = len(curves.random_areas)
     if curves.beats_random:
@@ -143,7 +155,7 @@ def faithful_words(curves: Curves | None) -> str:
             "(faithfulness {figure}, 0 by chance).",
             n,
         )
-    return text.format(n=n, figure=figure)
+    return whole + text.format(n=n, figure=figure)
 
 
 def agreement_words(one: str, other: str, found: Agreement) -> str:
@@ -200,7 +212,7 @@ def hiding_words(target: str, with_it: float, without: float, elsewhere: Sequenc
     """
     fall = with_it - without
     before, after = apart(with_it, without)
-    points = f"{100 * fall:+.0f}".replace("-", "−")
+    points = _points(before, after, fall)
     text = _(
         "Without the region the model says {after} for {label}, with it {before}: {points} "
         "percentage points came from there."
@@ -221,3 +233,16 @@ def hiding_words(target: str, with_it: float, without: float, elsewhere: Sequenc
         else _("the region does **not** stand out: any change may be the model's surprise.")
     )
     return f"{text} {compared}: {verdict}"
+
+
+def _points(before: str, after: str, fall: float) -> str:
+    """Return a fall in percentage points: the difference of the two figures that stand beside it.
+
+    98 % and 62 % are 36 points apart to whoever reads them, whatever was rounded away.
+    """
+    try:
+        shown = [float(text.rstrip("%")) for text in (before, after)]
+    except ValueError:
+        return f"{100 * fall:+.0f}".replace("-", "−")
+    decimals = max(len(text.rstrip("%").partition(".")[2]) for text in (before, after))
+    return f"{shown[0] - shown[1]:+.{decimals}f}".replace("-", "−")

@@ -8,7 +8,6 @@ from uuid import uuid4
 import streamlit as st
 
 from core.errors import OverreadError, ReviewError, StateConflict
-from core.explain import evidence_figures
 from core.lesion import LesionResult
 from core.model import Prediction, restated
 from core.review import (
@@ -32,7 +31,7 @@ from core.trust import Person
 from core.ui import service
 from core.ui.context_form import context_of, has_context, keep_context
 from core.ui.explain_choice import hidden_regions
-from core.ui.explained import Explained, explained
+from core.ui.explained import explained, figures_of
 from core.ui.kept import kept
 from core.ui.open_scan import Entry, OpenScan
 from core.ui.picture import named_case
@@ -306,14 +305,13 @@ def explanations_to_keep(item: OpenScan) -> tuple[SentExplanation, ...]:
     """Return the explanations that go with the feedback on an image: the last that were shown."""
     if item.prediction is None:
         return ()
-    sent = (SentExplanation(one.explanation, _said_of(one)) for one in explained(item) if one.shown)
+    sent = (
+        SentExplanation(one.explanation, figures_of(one, item))
+        for one in explained(item)
+        if one.shown
+    )
     # A map that is too intricate to be kept must not keep the feedback from being sent.
     return tuple(one for one in sent if can_be_kept(one))[-MAX_EXPLANATIONS:]
-
-
-def _said_of(one: Explained) -> dict[str, Any] | None:
-    figures = evidence_figures(one.evidence)
-    return (figures or {}) | {"against": True} if one.against else figures
 
 
 def entered(item: OpenScan) -> dict[str, Any]:

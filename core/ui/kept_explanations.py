@@ -30,7 +30,7 @@ from core.scan import failed_checks
 from core.text import _, language, ngettext
 from core.trust import Person
 from core.ui import media, service
-from core.ui.explain_words import hiding_words
+from core.ui.explain_words import hiding_words, whole_map_words
 from core.ui.report_panel import in_language
 from core.ui.wording import percent
 
@@ -161,6 +161,8 @@ def figures_words(kept: KeptExplanation) -> list[str]:
             else _("Faithfulness {figure} (0 by chance): **not better than chance**")
         )
         lines.append(text.format(figure=f"{found['faithfulness']:+.2f}"))
+        if found.get("against"):
+            lines.append(whole_map_words(kept.target))
     else:
         lines.append(_("How faithful it is to the model has not been measured."))
     inside = found.get("inside")

@@ -22,7 +22,7 @@ from core.ui.beside import beside_choice, chosen_beside
 from core.ui.correction_tools import correction_tools
 from core.ui.explain_downloads import explain_downloads
 from core.ui.explain_panel import explain_panel
-from core.ui.explain_screen import is_the_reads_heat, maps_on_screen
+from core.ui.explain_screen import heat_is_seen, is_the_reads_heat, maps_on_screen
 from core.ui.feedback_form import catch_up
 from core.ui.figure import Layers
 from core.ui.layers import layer_controls
@@ -68,7 +68,7 @@ def reading_room(entry: Entry, person: Person) -> None:
             st.caption(":material/info: " + note_line(note))
         _answer(item, person)
     # Below both columns, so that on a phone the answer comes straight after the picture.
-    explain_panel(item, result, heat=layers.heat)
+    explain_panel(item, result, heat=heat_is_seen(layers))
     if item.prediction is not None:
         with st.container(border=True, key="shape"):
             shape_controls(item)
@@ -89,7 +89,7 @@ def _picture(
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="layers-bar"):
         layers = layer_controls(item)
         _correct(entry, item)
-        heat, second = maps_on_screen(item)
+        heat, second = maps_on_screen(item, layers)
         if layers.compare == "both" and second is None:
             beside_choice(entry, reading)
     shown = layers.compare != "original" and (layers.contour or layers.mask)

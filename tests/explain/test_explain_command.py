@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import bundle_factory
@@ -91,6 +92,23 @@ def test_a_program_gets_json_and_what_is_there_is_safe(
     assert {each.name: each.read_bytes() for each in out.iterdir()} == before
     assert main(["explain", str(path), "--out", str(out), "--overwrite", "--target", "cyst"]) == 1
     assert "class" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_the_files_of_before_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _scan = scan_file(tmp_path, "a.png")
+    out = tmp_path / "out"
+    assert main(["explain", str(path), "--out", str(out)]) == 0
+    before = {each.name: each.read_bytes() for each in out.iterdir()}
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["explain", str(path), "--out", str(out), "--overwrite", "--opacity", "0.3"]) == 1
+    assert "the disk may be full" in capsys.readouterr().err
+    assert {each.name: each.read_bytes() for each in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("words", [["--opacity", "2"], ["--cut-off", "x"], ["--method", "magic"]])

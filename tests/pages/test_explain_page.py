@@ -10,9 +10,12 @@ from page_tools import Hand, press, reading, scan_bytes, set_, shown, upload, vi
 from streamlit.testing.v1 import AppTest
 
 from core.errors import NotFinite
+from core.explain import heat_inside
 from core.model import Predictor
 from core.ui import explain_work
-from core.ui.explained import explained
+from core.ui.explain_work import turned
+from core.ui.explained import explained, figures_of
+from core.ui.layers import _LAYERS
 
 BOX = [[40, 40], [120, 40], [120, 110], [40, 110]]
 
@@ -137,6 +140,45 @@ def test_evidence_is_measured_in_the_background_once_somebody_looks(read: AppTes
     assert "Faithfulness:" in said
     assert "Under noise nobody sees" in said
     assert read.get("plotly_chart")
+
+
+def test_what_goes_along_with_why_not_is_of_what_speaks_against(read: AppTest) -> None:
+    item = shown(read)
+    assert item.prediction is not None
+    choose(read, "method", "expected-gradients")
+    choose(read, "target", (item.prediction.heat_class, True))
+    read.session_state["evidence-open"] = True
+    finish(finish(read))
+    one = explained(item)[-1]
+    assert one.against
+    assert one.evidence is not None
+    assert one.evidence.inside is not None
+    mask = item.shaped.mask
+    assert one.evidence.inside == heat_inside(turned(one.explanation), mask)
+    assert one.evidence.inside != heat_inside(one.explanation, mask)
+    said = figures_of(one, item)
+    assert said is not None
+    assert said["against"] is True
+    assert said["inside"]["controls"] == item.controls.to_dict()
+    # The curves are of the whole map, and the sentence says so.
+    assert "What was measured is the whole map, from what speaks most for" in words(read)
+    # What drives the lesion map has no box to ask "why" again: it never asks "why not".
+    choose(read, "method", "lesion-drivers")
+    assert not item.why.against
+    assert not explained(item)[-1].against
+
+
+def test_a_map_that_was_not_drawn_is_not_said_to_have_been_on_screen(clinician: AppTest) -> None:
+    clinician.session_state["layers"] = dict(_LAYERS) | {"over": ["contour"]}
+    read = upload(clinician, ("a.png", scan_bytes(1)))
+    assert not [one for one in explained(shown(read)) if one.shown]
+    read.session_state["layers"]["over"] = ["heat"]
+    read.session_state["layers"]["compare"] = "original"
+    assert not [one for one in explained(shown(read.run())) if one.shown]
+    read.session_state["layers"]["compare"] = "overlay"
+    choose(read, "second", "hires-cam")
+    # To choose a second one puts them side by side.
+    assert len([one for one in explained(shown(read)) if one.shown]) == 2
 
 
 def test_a_region_drawn_by_the_doctor_is_hidden_and_the_model_asked_again(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -26,7 +27,7 @@ from page_tools import (
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.explain import read_explanation
+from core.explain import heat_inside, outline_of_answer, read_explanation
 from core.scan import Scan, encode_png
 
 
@@ -43,6 +44,10 @@ def refused_bytes() -> bytes:
 def read(clinician: AppTest) -> AppTest:
     """A clinician with one scan on screen, read by the model."""
     return upload(clinician, ("MUSTERMANN.png", scan_bytes(1)))
+
+
+def archive_of(data: bytes) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(data))
 
 
 def everything(app: AppTest) -> str:
@@ -141,6 +146,8 @@ def test_all_scans_are_explained_in_the_background_and_one_that_cannot_be_stops_
     said = words(clinician)
     assert "2 of 3 scans explained by HiResCAM" in said
     items = [entry.shown for entry in reading(clinician).entries.values()]
+    kept_answer = items[0].prediction
+    assert kept_answer is not None
     assert f"Case {items[1].scan.case_number}" in said
     (name,) = [name for name in offered if name.endswith(".zip")]
     with zipfile.ZipFile(io.BytesIO(offered[name]())) as archive:
@@ -157,6 +164,18 @@ def test_all_scans_are_explained_in_the_background_and_one_that_cannot_be_stops_
     assert "quality check" in rows[1]["problem"]
     assert len(names) == 5
     assert "MUSTERMANN" not in json.dumps(names) + table
+    # What the reader shapes afterwards is no outline of the run, nor is another version's.
+    made = read_explanation(archive_of(offered[name]()).read(rows[0]["values"])).explanation
+    mask = outline_of_answer(items[0].scan, items[0].prediction)
+    assert mask is not None
+    inside = heat_inside(made, mask)
+    assert float(rows[0]["heat_inside_outline"]) == pytest.approx(inside.share)
+    for item in items:
+        item.controls = replace(item.controls, method="fixed", threshold=0.05)
+        item.prediction = None
+    again = archive_of(offered[name]()).read("explanations.csv").decode("utf-8-sig")
+    assert again == table
+    items[0].prediction = kept_answer
     # The map of the scan on screen is there for its panel too.
     assert any(question.method == "hires-cam" for question in shown(clinician).asked)
     # But it was on nobody's screen: a reviewer is not told that it was.

@@ -252,3 +252,13 @@ def test_a_map_is_never_kept_as_that_of_another_scan_and_the_oldest_goes_first()
     assert kept is not None
     assert kept.curves is not None
     assert kept.explanation is made
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "points"),
+    [(0.984, 0.629, "+35"), (0.976, 0.6249, "+36"), (0.30, 0.62, "−32"), (0.999, 0.1, "+90")],
+)
+def test_the_points_that_came_from_a_region_are_the_difference_of_the_figures_beside_them(
+    before: float, after: float, points: str
+) -> None:
+    assert f": {points} percentage points" in hiding_words("malignant", before, after, ())
