@@ -56,12 +56,11 @@ class CamRead:
         NotFinite
             The map came out without usable numbers.
         """
-        # In 64 bits: the gradients of a saturated model are near the smallest number of 32.
-        maps, gradients = (
-            each[0].astype(np.float64) for each in (self.features.maps, self.features.gradients)
-        )
-        usable = np.isfinite(maps).all() and np.isfinite(gradients).all()
-        heat = np.maximum(cam.combine(maps, gradients), 0) if usable else np.array(np.nan)
+        found = self.features.maps[0], self.features.gradients[0]
+        heat = np.array(np.nan)
+        if all(np.isfinite(each).all() for each in found):
+            # In 64 bits: the gradients of a saturated model are near the smallest number of 32.
+            heat = np.maximum(cam.combine(*(each.astype(np.float64) for each in found)), 0)
         peak = heat.max()
         if not np.isfinite(peak):
             raise NotFinite(

@@ -16,10 +16,10 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from core.explain._cam import Cam
 
-#: Below so many feature maps all vectors cost nothing.
+#: Below so many places or feature maps all vectors cost nothing.
 _FEW = 16
 #: Vectors that are kept while it is looked for: few, as it is found after few products.
-_SPAN = 6
+_SPAN = 4
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -27,31 +27,40 @@ def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArr
     largest = np.abs(rows).max()
     if largest == 0:
         return np.zeros(maps.shape[:2])
-    heat = rows @ _first_vector(rows / largest)
+    heat = _projected(rows / largest) * largest
     # A singular vector has no sign of its own: that of what is more, so that no run differs.
     if heat.sum() < 0:
         heat = -heat
     return np.asarray(heat.reshape(maps.shape[:2]), np.float64)
 
 
-def _first_vector(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the first right singular vector; by a few products, as all of them cost far more."""
-    count = rows.shape[1]
-    if count >= _FEW:
-        # einsum: NumPy's threads would go on spinning and take the cores from the network's.
-        product = LinearOperator(
-            (count, count),
-            matvec=lambda v: np.einsum("ik,i->k", rows, np.einsum("ik,k->i", rows, v.ravel())),
-            dtype=np.float64,
-        )
-        # From what all places have on average, which is near it: most features are never below 0.
-        # Something of everything beside, so that no average of 0 is where it stays.
-        start = rows.mean(axis=0)
+def _projected(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows projected on their first right singular vector, ``(places,)``.
+
+    Found by a few products, as all vectors cost far more, and on the shorter side: projected on
+    the right vector is the left one times the singular value.
+    """
+    if min(rows.shape) >= _FEW:
+        count = min(rows.shape)
+        letters = "ik" if count == rows.shape[0] else "ki"
+
+        def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+            # einsum: NumPy's threads would go on spinning and take the cores from the network's.
+            across = np.einsum(f"{letters},i->k", rows, vector.ravel())
+            return np.asarray(np.einsum(f"{letters},k->i", rows, across))
+
+        # From what all places, or features, have on average, which is near it: most features are
+        # never below 0. Something of everything beside, so that no average of 0 is where it stays.
+        start = rows.mean(axis=int(count == rows.shape[0]))
         start += 1e-3 * np.random.default_rng(0).normal(0, 1, count)
+        operator = LinearOperator((count, count), matvec=product, dtype=np.float64)
         with suppress(ArpackNoConvergence):
-            found = eigsh(product, 1, v0=start, ncv=_SPAN, tol=1e-7)
-            return np.asarray(found[1][:, 0], np.float64)
-    return np.asarray(np.linalg.svd(rows, full_matrices=False)[2][0], np.float64)
+            values, vectors = eigsh(operator, 1, v0=start, ncv=_SPAN, tol=1e-7)
+            vector = vectors[:, 0]
+            if count == rows.shape[0]:
+                return np.asarray(vector * np.sqrt(max(float(values[0]), 0.0)))
+            return np.asarray(np.einsum("ik,k->i", rows, vector))
+    return np.asarray(rows @ np.linalg.svd(rows, full_matrices=False)[2][0], np.float64)
 
 
 eigen_cam = Cam("eigen-cam", _combine, class_specific=False)

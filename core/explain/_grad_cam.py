@@ -13,7 +13,8 @@ from core.explain._cam import Cam
 
 
 def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(maps @ gradients.mean(axis=(0, 1)), np.float64)
+    # einsum: NumPy's threads would go on spinning and take the cores from the network's.
+    return np.asarray(np.einsum("ijk,k->ij", maps, gradients.mean(axis=(0, 1))), np.float64)
 
 
 grad_cam = Cam("grad-cam", _combine)

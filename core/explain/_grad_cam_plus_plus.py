@@ -25,7 +25,8 @@ def _combine(maps: NDArray[np.float64], gradients: NDArray[np.float64]) -> NDArr
     total = shares.sum(axis=(0, 1))
     shares = np.divide(shares, total, out=shares, where=total != 0)
     weights = (shares * np.maximum(gradients, 0)).sum(axis=(0, 1))
-    return np.asarray(maps @ weights, np.float64)
+    # einsum: see Grad-CAM.
+    return np.asarray(np.einsum("ijk,k->ij", maps, weights), np.float64)
 
 
 grad_cam_plus_plus = Cam("grad-cam++", _combine)

@@ -154,7 +154,9 @@ def test_hires_cam_adds_up_to_the_score_less_its_bias(shelf: Shelf) -> None:
     assert total == pytest.approx(float(read.features.scores[0]) - bias, rel=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(6, 5, 3), (3, 4, 40)], ids=["few maps", "many maps"])
+@pytest.mark.parametrize(
+    "shape", [(6, 5, 3), (6, 5, 40), (9, 8, 24)], ids=["few", "more maps", "more places"]
+)
 @pytest.mark.parametrize("signed", [False, True])
 def test_eigen_cam_is_the_first_singular_vector_and_always_the_same_side(
     shape: tuple[int, ...], signed: bool

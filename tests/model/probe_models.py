@@ -108,6 +108,30 @@ def mirroring() -> Any:
     return bundle_factory.seeded(keras.Model(image, scores), 4)
 
 
+def in_parts() -> Any:
+    """Build a model whose heads read a feature map of 12 channels by parts, equal ones and not."""
+    import_tensorflow()
+    import keras
+    from keras import layers
+
+    image = keras.Input((SIZE, SIZE, 1))
+    maps = layers.Conv2D(12, 5, strides=2, activation="relu", name="last")(image)
+    flat = layers.Reshape((14 * 14, 12))(maps)
+    read = [
+        *(maps[..., at : at + 4] for at in (0, 4, 8)),
+        maps[:, :, :, -6:],
+        maps[..., ::2],
+        maps[..., 2:5],
+        maps[:, 3:9, :, :6],
+        layers.Reshape((14, 14, 3))(flat[:, :, 9:]),
+        maps[..., 7][..., None],
+        maps[:, 4:8],
+    ]
+    means = layers.Concatenate()([layers.GlobalAveragePooling2D()(part**2) for part in read])
+    out = layers.Dense(2, activation="softmax", name="classes")(means)
+    return bundle_factory.seeded(keras.Model(image, out), 5)
+
+
 def logits_of(model: Any) -> Any:
     """Return a model of the same weights that ends before the softmax of its last layer."""
     import keras

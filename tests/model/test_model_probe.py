@@ -248,6 +248,30 @@ def test_layers_inside_nested_models_are_found_and_told_apart(tmp_path: Path) ->
         probe.features(inputs, targets(0), "conv")
 
 
+def test_heads_that_read_a_map_by_parts_are_explained_by_what_each_reads(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from core.model import load_keras
+
+    probe = probe_models.predictor(tmp_path, probe_models.in_parts()).probe()
+    inputs = probe_models.noise(3)
+    found = probe.features(inputs, targets(0, 1, 0), "last")
+    # Against Keras' own run of the same file, which slices where ours may split.
+    model = load_keras(next(tmp_path.rglob("*.keras")))
+    inner = probe_models.logits_of(model)
+    convolution = model.get_layer("last")
+    rest = tf.keras.Model(convolution.output, inner.output)
+    maps = tf.constant(convolution(inputs))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        scores = tf.gather(rest(maps), targets(0, 1, 0), axis=1, batch_dims=1)
+    wanted = tape.gradient(scores, maps).numpy()
+    assert np.ptp(np.abs(wanted).mean(axis=(0, 1, 2))) > 0
+    assert np.allclose(found.maps, maps, atol=1e-6)
+    assert np.allclose(found.scores, scores, atol=1e-5)
+    assert np.allclose(found.gradients, wanted, rtol=1e-4, atol=1e-6 * np.abs(wanted).max())
+
+
 def test_a_model_without_a_convolution_says_so_and_still_answers(tmp_path: Path) -> None:
     import keras
     from keras import layers
