@@ -34,6 +34,8 @@ WIDTHS = (24, 48, 72, 104, 112)
 _AWAY = 0.1
 #: How far a feature is spread over the map it is shown on, in places to each side.
 _SPREAD = 2
+#: What the map of a lesion is at least where several are joined.
+_LEAST = 1e-4
 _SHAPE = "shape"
 
 
@@ -91,11 +93,12 @@ def average_of(members: Sequence[Any]) -> Any:
 
     First the whole picture; then, out of a picture twice as fine, a square around what they
     outlined in it (:mod:`core.learning.closer`), from the other side: every second network reads
-    the mirror image first, and the others the mirror image of the square. Scores and outlines are
-    averaged (deep ensembles: Lakshminarayanan et al., NeurIPS 2017); the feature maps stand side by
-    side, each where it lies in the picture, and each head reads its own, so that one Grad-CAM
-    explains the average. The embedding is the first network's of the whole picture: features of
-    different networks have nothing in common that could be averaged.
+    the mirror image first, and the others the mirror image of the square. Scores are averaged (deep
+    ensembles: Lakshminarayanan et al., NeurIPS 2017), and of outlines the cubic mean is taken, in
+    which the surer network counts more; the feature maps stand side by side, each where it lies in
+    the picture, and each head reads its own, so that one Grad-CAM explains the average. The
+    embedding is the first network's of the whole picture: features of different networks have
+    nothing in common that could be averaged.
 
     Parameters
     ----------
@@ -120,7 +123,8 @@ def average_of(members: Sequence[Any]) -> Any:
     square = closer.where(ops.stop_gradient(lesion), ops)
     cut = closer.cut_out(image[..., 0], *square, size, ops)
     near = _read(members, _standardised(cut)[..., None], turn=1)
-    lesion = closer.laid_over(lesion, _mean_of(near, LESION)[..., 0], *square, ops)
+    outlines = [_outlined(found) for found in (whole, near)]
+    lesion = closer.laid_over(*outlines, *square, ops)
     maps = [found[CAM_FEATURES] for found in whole]
     maps += [closer.put_back(found[CAM_FEATURES], *square, ops) for found in near]
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
@@ -163,6 +167,19 @@ def _mean_of(found: Sequence[dict[str, Any]], name: str) -> Any:
     from keras import ops
 
     return ops.mean(ops.stack([each[name] for each in found]), axis=0)
+
+
+def _outlined(found: Sequence[dict[str, Any]]) -> Any:
+    """Return what networks outline together, (N, S, S): the cubic mean of their maps.
+
+    A faint lesion that one network of four outlines and the others hardly do has no outline by the
+    plain mean. See the card of the bundle that ships for what either gave.
+    """
+    from keras import ops
+
+    # Away from 0, where the root has no derivative.
+    maps = ops.maximum(ops.stack([each[LESION][..., 0] for each in found]), _LEAST)
+    return ops.mean(maps**3, axis=0) ** (1 / 3)
 
 
 def _standardised(picture: Any) -> Any:

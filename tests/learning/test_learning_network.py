@@ -18,6 +18,7 @@ from core.learning.lesion_net import (
     LESION,
     LESION_COARSE,
     SUSPICION,
+    _outlined,
     average_of,
     lesion_net,
 )
@@ -115,9 +116,9 @@ def _read_twice(members: list[Any], pictures: np.ndarray) -> tuple[np.ndarray, .
             logits.append(found[CLASS_LOGITS])
             lesions.append(np.asarray(found[LESION])[:, :, ::side, 0])
             maps.append(np.asarray(found[CAM_FEATURES])[:, :, ::side])
-        outlines.append(np.mean(lesions, axis=0))
+        outlines.append(np.cbrt(np.mean(np.power(lesions, 3), axis=0)))
         if read == 0:
-            square = closer.where(outlines[0])
+            square = closer.where(np.mean(lesions, axis=0))
             cut = closer.cut_out(pictures[..., 0], *square, size)
             mean, variance = cut.mean((1, 2), keepdims=True), cut.var((1, 2), keepdims=True)
             whole = ((cut - mean) / np.sqrt(variance + 1e-4))[..., None]
@@ -139,6 +140,21 @@ def test_the_average_is_that_of_each_network_and_both_its_readings(
     np.testing.assert_allclose(found[LESION][..., 0], lesion, atol=1e-5)
     # Features of the mirror image, and of the square, lie where the picture has them.
     np.testing.assert_allclose(np.asarray(found[CAM_FEATURES])[..., -30:], last, atol=1e-3)
+
+
+def test_a_lesion_that_one_network_of_four_sees_has_an_outline() -> None:
+    tf = import_tensorflow()
+    seen, faint, nothing = (np.full((1, 2, 2, 1), p, np.float32) for p in (0.8, 0.15, 0.0))
+    together = [{LESION: tf.constant(each)} for each in (seen, faint, faint, faint)]
+    assert np.all(np.asarray(_outlined(together)) >= 0.5)
+    assert np.all(np.asarray(_outlined(together[1:])) == pytest.approx(0.15, abs=1e-6))
+    # Where none sees anything, what a lesion map's pixels hang on is still a number.
+    with tf.GradientTape() as tape:
+        empty = tf.constant(nothing)
+        tape.watch(empty)
+        area = tf.reduce_mean(_outlined([{LESION: empty}] * 4))
+    assert np.all(np.isfinite(tape.gradient(area, empty)))
+    assert float(area) < 1e-3
 
 
 def test_what_lies_right_is_found_right_and_mirrored_left(members: list[Any]) -> None:
