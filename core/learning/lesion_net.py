@@ -123,8 +123,7 @@ def average_of(members: Sequence[Any]) -> Any:
     square = closer.where(ops.stop_gradient(lesion), ops)
     cut = closer.cut_out(image[..., 0], *square, size, ops)
     near = _read(members, _standardised(cut)[..., None], turn=1)
-    outlines = [_outlined(found) for found in (whole, near)]
-    lesion = closer.laid_over(*outlines, *square, ops)
+    lesion = closer.laid_over(_outlined(whole), _outlined(near), *square, ops)
     maps = [found[CAM_FEATURES] for found in whole]
     maps += [closer.put_back(found[CAM_FEATURES], *square, ops) for found in near]
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
