@@ -128,8 +128,12 @@ def parts(
     if folds > 1 and any(not held for _fit, held in found):
         raise DatasetError(_("There are fewer cases than folds: train in fewer folds."))
     kept = [row for _fit, held in found for row in held]
-    if any(not fit for fit, _held in found) or not kept:
+    if not rows:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    if any(not fit for fit, _held in found) or not kept:
+        raise DatasetError(
+            _("There are too few cases to keep some aside for calibration: add cases.")
+        )
     if len({row.label == positive for row in kept}) < 2:
         raise DatasetError(
             _(

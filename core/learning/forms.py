@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from core.errors import DatasetError
 from core.learning.archive import SPLITS, check_arrays, named, npz_arrays
@@ -332,6 +333,12 @@ def _listed(folder: Path) -> list[Path]:
         ) from error
 
 
+def _group_of(value: Any) -> str:
+    """Return a group's name; "" for what is no name: a table of numbers holds a gap as NaN."""
+    # Nothing but NaN is other than itself.
+    return "" if value != value else str(value).strip()  # noqa: PLR0124
+
+
 def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
     arrays = npz_arrays(path)
     rows: list[Row] = []
@@ -347,7 +354,7 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
             )
         check_arrays(images, truth, masks, groups)
         for index, label in enumerate(named(truth.reshape(-1), names)):
-            group = f"{split}-{index}" if groups is None else str(groups.reshape(-1)[index])
+            group = "" if groups is None else _group_of(groups.reshape(-1)[index])
             rows.append(
                 Row(
                     image=path,
@@ -355,11 +362,11 @@ def _from_arrays(path: Path, names: Sequence[str] | None) -> list[Row]:
                     label=label,
                     split=split,
                     source=path.stem,
-                    group=group,
+                    group=group or f"{split}-{index}",
                     device=path.stem,
                     entry=len(rows) + 1,
                     index=index,
-                    grouped=groups is not None,
+                    grouped=bool(group),
                 )
             )
     if not rows:

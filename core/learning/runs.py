@@ -243,8 +243,8 @@ def alone_in(folder: Path, folds: int, *, resume: bool) -> Iterator[None]:
 def _not_written() -> LearningError:
     return LearningError(
         _(
-            "The run cannot be kept: its disk is full or may not be written to. Make room and "
-            "use --resume."
+            "The run cannot be kept: its disk is full or may not be written to. Make room, or use "
+            "another folder; a run that had begun goes on with --resume."
         )
     )
 

@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
+from core.errors import ModelError
+from core.model._predictor import Predictor
 from core.model._registry import resolve
 from core.model._switches import LONGEST_REASON
 from core.model._version_words import auc_words, version_state_words, where_words
@@ -61,7 +64,15 @@ def run_models(options: argparse.Namespace) -> int:
     BundleInvalid
         Which version is active cannot be read.
     """
-    found = versions(load_settings(), options.task)
+    settings = load_settings()
+    found = versions(settings, options.task)
+    for each in found:
+        # What was made active was loaded then, and what ships is tested; of what was only copied
+        # into the folder, nothing but loading it tells whether it is what answers.
+        if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped):
+            with suppress(ModelError):
+                Predictor.load(each.task, settings=settings)
+            found = versions(settings, options.task)
     if options.json:
         _write(json.dumps([_entry(each) for each in found], ensure_ascii=False, indent=2))
         return 0

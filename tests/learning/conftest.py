@@ -1,13 +1,16 @@
-"""A site for the tests that bring a model of their own."""
+"""A site for the tests that bring a model of their own, and the audit as a shell runs it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import bundle_factory
 import pytest
 
+from core.__main__ import main
 from core.model import import_tensorflow
 from core.settings import Settings
 
@@ -31,3 +34,16 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
         whole(self, *positional, **named, run_eagerly=True)
 
     monkeypatch.setattr(keras.Model, "compile", compile_)
+
+
+@pytest.fixture
+def audit(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run the command with ``--json``; return its exit code and what it printed."""
+
+    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+        code = main(["audit-data", *map(str, arguments), "--json"])
+        found = json.loads(capsys.readouterr().out)
+        found["by"] = {check["name"]: check for check in found["checks"]}
+        return code, found
+
+    return run

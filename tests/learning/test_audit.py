@@ -28,19 +28,6 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real scans beside the repository")
 
 
-@pytest.fixture
-def audit(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, Any]]]:
-    """Run the command with ``--json``; return its exit code and what it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        code = main(["audit-data", *map(str, arguments), "--json"])
-        found = json.loads(capsys.readouterr().out)
-        found["by"] = {check["name"]: check for check in found["checks"]}
-        return code, found
-
-    return run
-
-
 Audit = Callable[..., tuple[int, dict[str, Any]]]
 
 

@@ -25,6 +25,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return network_files(tmp_path_factory.mktemp("files"), "vgg", "lambda")
 
 
+@pytest.mark.parametrize("side", ["-5", "100000", "wide"])
+def test_a_side_no_input_has_is_said_at_once(
+    files: dict[str, Path], side: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["import-model", str(files["lambda"]), "--input-size", side])
+    assert end.value.code == 2
+    assert "--input-size" in capsys.readouterr().err
+
+
 def test_checking_writes_nothing(
     files: dict[str, Path], own_site: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -241,6 +241,8 @@ def test_evaluate_says_in_one_line_what_is_wrong(
         (["--size", "16"], 2),
         (["--epochs", "0"], 2),
         (["--epochs", "many"], 2),
+        (["--seed", "-1"], 2),
+        (["--seed", "4294967296"], 2),
         (["--val-share", "0"], 2),
         (["--val-share", "0.6"], 2),
         (["--val-share", "nan"], 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import bundle_factory
 import pytest
 from version_factory import BOSS, active, change, folder, record, spoil, states
 
+from core.__main__ import main
 from core.errors import (
     BundleInvalid,
     SwitchRefused,
@@ -36,6 +38,18 @@ from core.settings import Settings
 def test_without_a_choice_the_highest_version_is_active(own: Settings) -> None:
     assert active(own) == "3.0"
     assert not any(each.chosen for each in versions(own, "tiny"))
+
+
+def test_the_list_says_what_answers_and_not_what_was_merely_copied_in(
+    own: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(own, "3.0")
+    monkeypatch.setenv("OVERREAD_VAR", str(own.var))
+    assert main(["models", "tiny", "--json"]) == 0
+    listed = {each["version"]: each for each in json.loads(capsys.readouterr().out)}
+    assert [name for name, each in listed.items() if each["state"] == "active"] == ["2.0"]
+    assert listed["3.0"]["problem"] == "The model's weights cannot be read."
+    assert Predictor.load("tiny", settings=own).card.version == "2.0"
 
 
 def test_the_promoted_version_answers_and_says_who_when_and_why(own: Settings) -> None:

@@ -125,8 +125,10 @@ def _masks(listing: Listing, facts: Facts) -> Check:
     without_image = sum(source.masks.without_image for source in listing.sources)
     among = sum(len(source.masks.among_images) for source in listing.sources)
     tally: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-    for of, row, state in zip(listing.of.tolist(), listing.rows, facts.masks.tolist(), strict=True):
-        tally[listing.sources[of].name, row.label][state] += 1
+    for i, (of, row) in enumerate(zip(listing.of.tolist(), listing.rows, strict=True)):
+        # Of an image that cannot be decoded, which is said by itself, nobody knows the mask.
+        if facts.readable[i]:
+            tally[listing.sources[of].name, row.label][int(facts.masks[i])] += 1
     missing, black, counts = {}, {}, []
     for (source, label), states in sorted(tally.items()):
         n, drawn = states.total(), states[MaskState.LESION]

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from core.learning.audit._check import Check, Verdict
 from core.learning.audit._listing import Listing
 from core.learning.audit._pairs import Pairs
-from core.text import _
+from core.text import _, ngettext
 
 
 def leak_checks(listing: Listing, pairs: Pairs) -> list[Check]:
@@ -31,6 +31,7 @@ def _groups(listing: Listing) -> Check:
     parted = [key for key, sides in splits.items() if len(sides) > 1]
     images = sum(held[key] for key in parted)
     told = {of for of, _group in held}
+    alone = sum(not row.grouped for row in listing.rows)
     unsaid = [source.name for i, source in enumerate(listing.sources) if i not in told]
     if parted:
         verdict = Verdict.LEAK
@@ -42,6 +43,13 @@ def _groups(listing: Listing) -> Check:
         line = _("nothing says which images are of one patient in {names}").format(
             names=", ".join(unsaid)
         )
+    elif alone:
+        verdict = Verdict.LOOK
+        line = ngettext(
+            "{n} of {total} images says nothing of its case or patient",
+            "{n} of {total} images say nothing of their case or patient",
+            alone,
+        ).format(n=alone, total=len(listing.rows))
     else:
         verdict = Verdict.OK
         line = _("all {n} cases and groups lie in one split each").format(n=len(splits))
@@ -50,7 +58,13 @@ def _groups(listing: Listing) -> Check:
         _("Case or group in two splits"),
         verdict,
         line,
-        {"groups": len(splits), "parted": len(parted), "images": images, "not_told": unsaid},
+        {
+            "groups": len(splits),
+            "parted": len(parted),
+            "images": images,
+            "not_told": unsaid,
+            "ungrouped": alone,
+        },
     )
 
 

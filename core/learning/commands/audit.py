@@ -18,7 +18,7 @@ from core.learning.audit import (
     to_html,
     write_manifests,
 )
-from core.learning.commands.common import add_label_names, held_share, note, write
+from core.learning.commands.common import add_label_names, held_share, note, seed_number, write
 from core.learning.forms import VAL_SHARE
 from core.learning.whole_file import check_writable, write_whole
 from core.text import _
@@ -71,7 +71,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         "--test-share", type=_share_or_none, default=0.0, help=_("how much becomes test; 0")
     )
     parser.set_defaults(usage=parser.error)
-    parser.add_argument("--seed", type=int, default=0, help=_("another one, another split"))
+    parser.add_argument("--seed", type=seed_number, default=0, help=_("another one, another split"))
 
 
 def _path(text: str) -> Path:

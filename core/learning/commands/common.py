@@ -121,9 +121,35 @@ def add_model_and_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help=_("only rows of this split"))
 
 
+def number(text: str) -> float:
+    """Read a number of an option."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(_("must be a number")) from error
+
+
+def whole_number(text: str, least: int, most: int | None = None) -> int:
+    """Read a whole number of an option, within its bounds."""
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(_("must be a whole number")) from error
+    if value < least:
+        raise argparse.ArgumentTypeError(_("must be {n} or more").format(n=least))
+    if most is not None and value > most:
+        raise argparse.ArgumentTypeError(_("must be {n} or less").format(n=most))
+    return value
+
+
+def seed_number(text: str) -> int:
+    """Read a seed: what every generator of random numbers takes."""
+    return whole_number(text, 0, 2**32 - 1)
+
+
 def held_share(text: str) -> float:
     """Read the share of the data that is held out: more than 0 and at most 0.5."""
-    value = float(text)
+    value = number(text)
     if not 0 < value <= 0.5:
         raise argparse.ArgumentTypeError(_("must be more than 0 and at most 0.5"))
     return value

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import get_args
 
 from core.errors import DatasetError
-from core.learning.commands.common import add_label_names, note, table_of, write
+from core.learning.commands.common import add_label_names, note, table_of, whole_number, write
 from core.learning.import_calibration import calibrate, calibration_rows, write_file
 from core.learning.importing import Findings, Wishes, look_at
+from core.learning.whole_file import check_writable
 from core.model import (
     Bundle,
     Card,
@@ -46,7 +47,7 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
         help=_("stretch fills the square (default), letterbox keeps the aspect"),
     )
     parser.add_argument("--pad", type=float, default=0.0, help=_("value around a letterboxed scan"))
-    parser.add_argument("--input-size", type=int, help=_("side of the input, where it is open"))
+    parser.add_argument("--input-size", type=_side, help=_("side of the input, where it is open"))
     parser.add_argument("--channels", type=int, choices=(1, 3), help=_("grey or colour"))
     parser.add_argument("--class-output", metavar="NAME", help=_("output that holds the classes"))
     parser.add_argument("--lesion-output", metavar="NAME", help=_("output with a lesion map, 0..1"))
@@ -63,6 +64,10 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help=_("folder of models; the site's own if left out"))
     parser.add_argument("--check", action="store_true", help=_("only say what is missing or wrong"))
     parser.add_argument("--json", action="store_true", help=_("print JSON, not lines"))
+
+
+def _side(text: str) -> int:
+    return whole_number(text, 8, 2048)
 
 
 def run_import(args: argparse.Namespace) -> int:
@@ -94,6 +99,8 @@ def run_import(args: argparse.Namespace) -> int:
         return _refuse(found, as_json=args.json)
     if args.check:
         return _fits(found, card, as_json=args.json)
+    if args.out is not None:
+        check_writable(args.out)
     for line in [] if args.json else found.notes:
         write(line)
     reference = None

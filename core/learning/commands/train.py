@@ -16,7 +16,10 @@ from core.learning.commands.common import (
     add_label_names,
     held_share,
     note,
+    number,
     read_datasets,
+    seed_number,
+    whole_number,
     write,
 )
 from core.learning.crossfit import Progress, fit_folds
@@ -151,48 +154,42 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.9,
         help=_("share of the scans whose right answer stays possible where it says not sure"),
     )
-    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--seed", type=seed_number, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
     parser.add_argument("--about", type=Path, help=_("JSON file with the card's texts"))
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(_("must be 1 or more"))
-    return value
+    return whole_number(text, 1)
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(_("must be 0 or more"))
-    return value
+    return whole_number(text, 0)
 
 
 def _rate(text: str) -> float:
-    value = float(text)
+    value = number(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(_("must be more than 0 and less than 1"))
     return value
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(_("must be from 0 to 1"))
     return value
 
 
 def _coverage(text: str) -> float:
-    value = float(text)
+    value = number(text)
     if not 0.5 <= value < 1:
         raise argparse.ArgumentTypeError(_("must be from 0.5 to less than 1"))
     return value
 
 
 def _side(text: str) -> int:
-    value = int(text)
+    value = whole_number(text, 1)
     # 150 is the textbook network's.
     if value != 150 and (not 32 <= value <= 1024 or value % 16):
         raise argparse.ArgumentTypeError(_("must be a multiple of 16 from 32 to 1024"))
