@@ -52,7 +52,8 @@ class Unrolled:
         self._decided = list(decided)
         self.steps: list[Step] = []
         self.decisions: list[Any] = []
-        #: What was split, by its identity and into how many; the tensor itself keeps that its own.
+        #: Tensors that were split and their parts, by identity and number of parts. The tensor is
+        #: kept with them: the identity of one that is gone may become another's.
         self._split: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def run(self, model: Any, tensors: Any, path: str = "") -> Any:

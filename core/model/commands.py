@@ -65,14 +65,13 @@ def run_models(options: argparse.Namespace) -> int:
         Which version is active cannot be read.
     """
     settings = load_settings()
-    found = versions(settings, options.task)
-    for each in found:
+    for each in versions(settings, options.task):
         # What was made active was loaded then, and what ships is tested; of what was only copied
         # into the folder, nothing but loading it tells whether it is what answers.
         if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped):
             with suppress(ModelError):
                 Predictor.load(each.task, settings=settings)
-            found = versions(settings, options.task)
+    found = versions(settings, options.task)
     if options.json:
         _write(json.dumps([_entry(each) for each in found], ensure_ascii=False, indent=2))
         return 0

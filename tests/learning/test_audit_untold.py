@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from audit_factory import clean, phantom
+from audit_factory import Builder, clean, lesion_mask, phantom
 
 Audit = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -49,10 +49,13 @@ def test_a_gap_among_an_archive_s_groups_is_no_patient(tmp_path: Path, audit: Au
 def test_an_image_that_cannot_be_read_is_not_said_to_lack_its_mask(
     tmp_path: Path, audit: Audit
 ) -> None:
-    builder = clean(tmp_path / "ward")
+    builder = Builder(tmp_path / "ward")
+    for seed in range(6):
+        builder.add(phantom(seed), "malignant", "train", lesion_mask(seed), case=f"patient-{seed}")
     folder = builder.write()
     image = next(path for path in sorted(folder.rglob("images/malignant/*.png")))
     image.write_bytes(b"no picture")
     _code, found = audit(folder)
+    assert found["by"]["masks"]["figures"]["by_label"][0]["lesion"] == 5
     assert found["by"]["readable"]["figures"]["images_not_decoded"] == 1
     assert found["by"]["masks"]["verdict"] == "ok"

@@ -142,6 +142,11 @@ def whole_number(text: str, least: int, most: int | None = None) -> int:
     return value
 
 
+def at_least_one(text: str) -> int:
+    """Read how many: one or more."""
+    return whole_number(text, 1)
+
+
 def seed_number(text: str) -> int:
     """Read a seed: what every generator of random numbers takes."""
     return whole_number(text, 0, 2**32 - 1)

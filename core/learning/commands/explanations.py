@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LearningError, ScanError
-from core.learning.commands.common import Steps, add_model_and_data, note, write
+from core.learning.commands.common import (
+    Steps,
+    add_model_and_data,
+    at_least_one,
+    note,
+    write,
+)
 from core.learning.commands.evaluate import origin, rows_of
 from core.learning.explained import (
     METHODS,
@@ -52,14 +58,14 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=_at_least_one,
+        type=at_least_one,
         default=LIMIT,
         help=_("scans for {methods}, which take seconds each; drawn by source and label").format(
             methods=", ".join(SLOW)
         ),
     )
     parser.add_argument(
-        "--scans", type=_at_least_one, help=_("scans in all, drawn the same way; all if left out")
+        "--scans", type=at_least_one, help=_("scans in all, drawn the same way; all if left out")
     )
     parser.add_argument(
         "--randomise",
@@ -84,13 +90,6 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
         help=_("put the figures beside the model, where the app shows them"),
     )
     parser.add_argument("--json", action="store_true", help=_("print JSON, not a table"))
-
-
-def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(_("must be at least 1"))
-    return value
 
 
 def run_explanations(args: argparse.Namespace) -> int:

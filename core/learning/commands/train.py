@@ -14,6 +14,7 @@ from core.learning.commands.about import read_about
 from core.learning.commands.bundle import APPROVED, POSITIVE, card_of_run, write_bundle_of
 from core.learning.commands.common import (
     add_label_names,
+    at_least_one,
     held_share,
     note,
     number,
@@ -104,18 +105,18 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folds",
-        type=_positive,
+        type=at_least_one,
         default=1,
         help=_("train so many networks, each without one part of the cases, and average them"),
     )
     parser.add_argument(
         "--runs",
-        type=_positive,
+        type=at_least_one,
         default=1,
         help=_("train each network so often from --weights, and average its weights"),
     )
-    parser.add_argument("--epochs", type=_positive, default=defaults.epochs)
-    parser.add_argument("--batch", type=_positive, default=defaults.batch)
+    parser.add_argument("--epochs", type=at_least_one, default=defaults.epochs)
+    parser.add_argument("--batch", type=at_least_one, default=defaults.batch)
     parser.add_argument("--learning-rate", type=_rate, default=defaults.learning_rate)
     parser.add_argument(
         "--patience",
@@ -157,10 +158,6 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed_number, default=defaults.seed)
     parser.add_argument("--resume", action="store_true", help=_("go on from the checkpoint"))
     parser.add_argument("--about", type=Path, help=_("JSON file with the card's texts"))
-
-
-def _positive(text: str) -> int:
-    return whole_number(text, 1)
 
 
 def _count(text: str) -> int:
