@@ -142,7 +142,7 @@ def read_switches(settings: Settings, task: str) -> tuple[Switch, ...]:
             known = _read.get(path)
         if known is not None and known[0] == state:
             return known[1]
-        switches = _parse(path.read_bytes())
+        switches = _parse(path.read_bytes(), task)
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
@@ -175,7 +175,7 @@ def append_switch(
         with _locked(path) as handle:
             held = _whole(handle)
             # Choosing a version by name heals a record whose last line is damaged.
-            switch = decide(_parse(held, last_counts=False))
+            switch = decide(_parse(held, task, last_counts=False))
             if switch is not None:
                 _append(handle, len(held), _line(switch))
                 sync_folder(path.parent)
@@ -237,7 +237,7 @@ def _line(switch: Switch) -> bytes:
     return json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
-def _parse(data: bytes, *, last_counts: bool = True) -> tuple[Switch, ...]:
+def _parse(data: bytes, task: str, *, last_counts: bool = True) -> tuple[Switch, ...]:
     found = []
     lines = data[: data.rfind(b"\n") + 1].splitlines()
     for number, line in enumerate(lines, start=1):
@@ -248,12 +248,12 @@ def _parse(data: bytes, *, last_counts: bool = True) -> tuple[Switch, ...]:
             # An older line that is damaged changes nothing; of the last one nobody knows.
             raise BundleInvalid(
                 _(
-                    "Which version of the model is active cannot be read: the last line of its "
+                    "Which version of {task} is active cannot be read: the last line of its "
                     "record is damaged. Restore it from a backup."
-                )
+                ).format(task=task)
             )
         else:
-            logger.warning("Line %d of a record of active models is damaged", number)
+            logger.warning("Line %d of the record of active models of %s is damaged", number, task)
     return tuple(found)
 
 

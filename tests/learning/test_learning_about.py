@@ -53,6 +53,23 @@ def test_a_text_of_the_wrong_kind_costs_no_training(tmp_path: Path, wrong: dict[
     assert "about.json" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "mistyped",
+    [
+        {"titel": "Ward model"},
+        {"intended use": "Teaching."},
+        {"data": {"ward": {"license": "CC BY 4.0"}}},
+    ],
+)
+def test_a_mistyped_name_is_said_and_no_text_is_missing_from_the_card_after_hours(
+    tmp_path: Path, mistyped: dict[str, Any]
+) -> None:
+    with pytest.raises(LearningError, match=r"titel|intended use|license") as error:
+        read_about(written(tmp_path / "about.json", mistyped))
+    assert "\n" not in str(error.value)
+    assert "citation" in str(error.value) or "intended_use" in str(error.value)
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"tried": NaN}', '{"tried": -Infinity}'])
 def test_what_no_card_can_hold_costs_no_training(tmp_path: Path, text: str) -> None:
     with pytest.raises(LearningError, match="not readable JSON"):

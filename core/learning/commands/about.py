@@ -9,6 +9,9 @@ from typing import Any
 from core.errors import LearningError
 from core.text import _
 
+_ENTRIES = ("title", "intended_use", "limits", "data", "tried")
+_OF_SOURCE = ("licence", "citation")
+
 
 def read_about(path: Path | None) -> dict[str, Any]:
     """Read the card's texts.
@@ -18,12 +21,12 @@ def read_about(path: Path | None) -> dict[str, Any]:
     path
         A JSON object with any of ``title`` and ``intended_use``, texts; ``limits``, a list of
         texts; ``data``, of each dataset by name its ``licence`` and ``citation``; ``tried``,
-        anything. Other entries are left alone. None for no texts.
+        anything. None for no texts.
 
     Raises
     ------
     LearningError
-        It cannot be read, or an entry is of the wrong kind.
+        It cannot be read, an entry is of the wrong kind, or a card has none of that name.
     """
     if path is None:
         return {}
@@ -33,14 +36,16 @@ def read_about(path: Path | None) -> dict[str, Any]:
         raise _unreadable() from error
     if not isinstance(about, dict):
         raise _unreadable()
+    # A mistyped name would be found out after hours, by a card that lacks its text.
+    _known(about, _ENTRIES)
     texts = [(name, [about[name]]) for name in ("title", "intended_use") if name in about]
     limits = about.get("limits", [])
     texts.append(("limits", limits if isinstance(limits, list) else [None]))
     sources = about.get("data", {})
     for source in sources.values() if isinstance(sources, dict) else [None]:
         of_source = source if isinstance(source, dict) else {"licence": None}
-        named = [of_source[name] for name in ("licence", "citation") if name in of_source]
-        texts.append(("data", named))
+        _known(of_source, _OF_SOURCE)
+        texts.append(("data", list(of_source.values())))
     for name, values in texts:
         if not all(isinstance(value, str) for value in values):
             raise LearningError(
@@ -49,6 +54,17 @@ def read_about(path: Path | None) -> dict[str, Any]:
                 )
             )
     return about
+
+
+def _known(entries: dict[str, Any], known: tuple[str, ...]) -> None:
+    for name in entries:
+        if name not in known:
+            raise LearningError(
+                _(
+                    "In the file with the card's texts there is an entry {name}, which has no "
+                    "place there. Known are: {known}."
+                ).format(name=json.dumps(name[:60], ensure_ascii=False), known=", ".join(known))
+            )
 
 
 def _refuse(_name: str) -> float:
