@@ -47,7 +47,7 @@ def augment_closer(
 ) -> tuple[FloatImage, FloatImage, NDArray[np.bool_]]:
     """Change one training picture at random, and cut a square around its lesion out of it.
 
-    The square is where a finished model would look a second time
+    The square is where a finished model would look once more, widely or tightly
     (:func:`core.learning.closer.where`), a little beside it and of a little other size, as an
     outline is that was found and not drawn; without a lesion it is anywhere.
 
@@ -62,12 +62,17 @@ def augment_closer(
         As :func:`augment`, of half the side.
     """
     size = image.shape[0]
+    look = (closer.WIDE, closer.TIGHT)[rng.integers(2)]
     if mask.max() > 127:
-        found = closer.where(_halved(mask).astype(np.float32)[None] / 255.0)
+        found = closer.where(_halved(mask).astype(np.float32)[None] / 255.0, look=look)
         down, across, half = (float(value[0]) for value in found)
     else:
-        down, across, half = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65), rng.uniform(0.3, 0.5)
-    half = float(np.clip(half * np.exp(rng.normal(0.0, 0.15)), 0.22, 0.5))
+        down, across, half = (
+            rng.uniform(0.35, 0.65),
+            rng.uniform(0.35, 0.65),
+            rng.uniform(look.least, 0.5),
+        )
+    half = float(np.clip(half * np.exp(rng.normal(0.0, 0.15)), 0.73 * look.least, 0.5))
     down, across = (
         float(np.clip(middle + rng.normal(0.0, 0.12) * half, half, 1 - half))
         for middle in (down, across)

@@ -10,13 +10,29 @@ no operation of its own and gradients run through the square too.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-#: Half the square, in standard deviations of the lesion along its longer axis (an ellipse ends
-#: after two), and at least as a share of the picture's side.
-_MARGIN, _LEAST_HALF = 4.0, 0.3
+
+class Look(NamedTuple):
+    """How much of a lesion's surroundings a closer look takes in.
+
+    Attributes
+    ----------
+    margin
+        Half the square, in standard deviations of the lesion along its longer axis (an ellipse
+        ends after two).
+    least
+        Half the square at least, as a share of the picture's side.
+    """
+
+    margin: float
+    least: float
+
+
+#: A lesion with as much again around it, and one with its rim.
+WIDE, TIGHT = Look(4.0, 0.3), Look(2.8, 0.2)
 #: What the closer map counts inside the square, and how far into it, as a share of its side, it
 #: comes to count that much.
 _CLOSER, _RIM = 0.6, 1 / 16
@@ -24,7 +40,7 @@ _CLOSER, _RIM = 0.6, 1 / 16
 _FAINT, _ENOUGH = 0.3, 8 / 128**2
 
 
-def where(lesion: Any, ops: Any = np) -> tuple[Any, Any, Any]:
+def where(lesion: Any, ops: Any = np, look: Look = WIDE) -> tuple[Any, Any, Any]:
     """Return the square around a lesion: its middle, down and across, and half its side.
 
     All as shares of the picture's side; the square lies within the picture. Where there is no
@@ -36,6 +52,8 @@ def where(lesion: Any, ops: Any = np) -> tuple[Any, Any, Any]:
         (N, h, h) of 0..1.
     ops
         ``numpy``, or ``keras.ops`` for tensors.
+    look
+        How much of what lies around the lesion is wanted.
 
     Returns
     -------
@@ -56,7 +74,7 @@ def where(lesion: Any, ops: Any = np) -> tuple[Any, Any, Any]:
     (down, high), (across, wide) = of(rows), of(columns)
     spread = ops.sqrt(ops.maximum(ops.maximum(high, wide), 1e-6))
     there = ops.minimum(total / side**2 / _ENOUGH, 1.0)
-    half = ops.minimum(ops.maximum(_MARGIN * spread, _LEAST_HALF), 0.5)
+    half = ops.minimum(ops.maximum(look.margin * spread, look.least), 0.5)
     half = there * half + (1 - there) * 0.5
 
     def within(middle: Any) -> Any:

@@ -25,7 +25,7 @@ from core.learning.forms import check_classes
 from core.learning.lesion_net import FINER, average_of
 from core.learning.rows import Row, fingerprint, hold_out, place
 from core.learning.runs import RunRecord, alone_in
-from core.learning.training import TrainingConfig, train
+from core.learning.training import TrainingConfig, build, train
 from core.learning.watching import Figures, scores_of
 from core.text import _
 
@@ -155,6 +155,7 @@ def fit_folds(
     folds: int,
     positive: str,
     runs: int = 1,
+    start_share: float = 0.0,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Fitted:
@@ -172,6 +173,9 @@ def fit_folds(
     runs
         How often each network is trained, with another seed each time, before these are averaged;
         more than one only from weights that were given.
+    start_share
+        Share, 0..1, of the weights a network started from in those that are kept (Wortsman et al.,
+        Robust fine-tuning, CVPR 2022); more than 0 only from weights that were given.
 
     Raises
     ------
@@ -180,13 +184,20 @@ def fit_folds(
     LearningError
         As :func:`core.learning.train`, or there is nothing that several runs would start from.
     """
-    if runs > 1 and (config.architecture != LESION_NET or config.weights == "none"):
+    started = config.architecture == LESION_NET and config.weights != "none"
+    if runs > 1 and not started:
         raise LearningError(
             _("Only lesion-net, going on from --weights, is trained in several runs.")
         )
+    if start_share and not started:
+        raise LearningError(
+            _("Only lesion-net, going on from --weights, keeps a share of where it started.")
+        )
     dealt = parts(rows, folds, config, positive)
     with alone_in(folder, folds, resume=resume):
-        return _fit(dealt, watched, config, folder, runs, resume, progress or Progress())
+        return _fit(
+            dealt, watched, config, folder, runs, start_share, resume, progress or Progress()
+        )
 
 
 def _fit(
@@ -195,6 +206,7 @@ def _fit(
     config: TrainingConfig,
     folder: Path,
     runs: int,
+    start_share: float,
     resume: bool,
     tell: Progress,
 ) -> Fitted:
@@ -240,7 +252,10 @@ def _fit(
             )
             seconds += RunRecord.seconds_of(kept_in)
             found.append(network)
-        networks.append(averaged(found))
+        kept = averaged(found)
+        if start_share:
+            kept = between(kept, build(config, f"member_{at + 1}"), start_share)
+        networks.append(kept)
         # Sorted as load_arrays sorts them.
         held_rows += sorted(held, key=place)
         one = joined(networks[-1:])
@@ -255,6 +270,13 @@ def averaged(networks: Sequence[Network]) -> Network:
         weights = zip(*(network.model.get_weights() for network in networks), strict=True)
         first.model.set_weights([np.mean(each, axis=0, dtype=np.float64) for each in weights])
     return first
+
+
+def between(trained: Network, start: Network, share: float) -> Network:
+    """Return a trained network with a share of the weights it started from mixed into its own."""
+    pairs = zip(trained.model.get_weights(), start.model.get_weights(), strict=True)
+    trained.model.set_weights([(1 - share) * now + share * before for now, before in pairs])
+    return trained
 
 
 def joined(networks: Sequence[Network]) -> Network:

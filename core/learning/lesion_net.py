@@ -93,7 +93,8 @@ def average_of(members: Sequence[Any]) -> Any:
 
     First the whole picture; then, out of a picture twice as fine, a square around what they
     outlined in it (:mod:`core.learning.closer`), from the other side: every second network reads
-    the mirror image first, and the others the mirror image of the square. Scores are averaged (deep
+    the mirror image first, and the others the mirror image of the square. The first two networks
+    look widely, the next two tightly, and so on. Scores are averaged (deep
     ensembles: Lakshminarayanan et al., NeurIPS 2017), and of outlines the cubic mean is taken, in
     which the surer network counts more; the feature maps stand side by side, each where it lies in
     the picture, and each head reads its own, so that one Grad-CAM explains the average. The
@@ -117,15 +118,23 @@ def average_of(members: Sequence[Any]) -> Any:
 
     size = members[0].inputs[0].shape[1]
     image = keras.Input((FINER * size, FINER * size, 1), name="image")
-    whole = _read(members, layers.AveragePooling2D(FINER)(image), turn=0)
-    lesion = _mean_of(whole, LESION)[..., 0]
+    whole = _read(members, [layers.AveragePooling2D(FINER)(image)] * len(members), turn=0)
     # Held constant as for the heads: see above.
-    square = closer.where(ops.stop_gradient(lesion), ops)
-    cut = closer.cut_out(image[..., 0], *square, size, ops)
-    near = _read(members, _standardised(cut)[..., None], turn=1)
-    lesion = closer.laid_over(_outlined(whole), _outlined(near), *square, ops)
+    lesion = ops.stop_gradient(_mean_of(whole, LESION)[..., 0])
+    looks = [(closer.WIDE, closer.TIGHT)[at // 2 % 2] for at in range(len(members))]
+    squares = {look: closer.where(lesion, ops, look) for look in looks}
+    cuts = {
+        look: _standardised(closer.cut_out(image[..., 0], *square, size, ops))[..., None]
+        for look, square in squares.items()
+    }
+    near = _read(members, [cuts[look] for look in looks], turn=1)
+    lesion = _outlined(whole)
+    for look, square in squares.items():
+        alike = [found for found, own in zip(near, looks, strict=True) if own is look]
+        lesion = closer.laid_over(lesion, _outlined(alike), *square, ops)
     maps = [found[CAM_FEATURES] for found in whole]
-    maps += [closer.put_back(found[CAM_FEATURES], *square, ops) for found in near]
+    for found, look in zip(near, looks, strict=True):
+        maps.append(closer.put_back(found[CAM_FEATURES], *squares[look], ops))
     features = layers.Concatenate(name=CAM_FEATURES)(maps)
     channels = maps[0].shape[-1]
     scores = []
@@ -143,15 +152,15 @@ def average_of(members: Sequence[Any]) -> Any:
     return keras.Model(image, outputs, name="lesion_net_average")
 
 
-def _read(members: Sequence[Any], image: Any, turn: int) -> list[dict[str, Any]]:
-    """Return what each network makes of a picture, every second one of its mirror image.
+def _read(members: Sequence[Any], images: Sequence[Any], turn: int) -> list[dict[str, Any]]:
+    """Return what each network makes of its picture, every second one of the mirror image.
 
-    Maps are mirrored back. ``turn`` 0 begins with the picture, 1 with its mirror image.
+    Maps are mirrored back. ``turn`` 0 begins with the picture as it is, 1 with the mirror image.
     """
     from keras import ops
 
     found = []
-    for at, member in enumerate(members):
+    for at, (member, image) in enumerate(zip(members, images, strict=True)):
         trunk = member.get_layer(f"{member.name}_trunk")
         if (at + turn) % 2 == 0:
             found.append(dict(trunk(image)))

@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=50)
-    parser.add_argument("--model", default="breast-ultrasound@1.1", metavar="TASK@VERSION")
+    parser.add_argument("--model", default="breast-ultrasound", metavar="TASK[@VERSION]")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     task, _at, version = args.model.partition("@")

@@ -122,6 +122,37 @@ def test_runs_from_one_start_are_averaged_fold_by_fold(
             fit_folds(training, training[:2], wrong, tmp_path / "other", **options)
 
 
+def test_a_share_of_where_a_network_started_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_tensorflow()
+    rows = read_dataset(phantom_folder(tmp_path / "ward", train=4, val=0), LABELS)
+    training = [row for row in rows if row.split == "train"]
+
+    def filled(config: TrainingConfig, member: str, value: float) -> Network:
+        network = build(replace(config, weights="none"), member)
+        weights = [np.full(each.shape, value) for each in network.model.get_weights()]
+        network.model.set_weights(weights)
+        return network
+
+    def trained(_arrays: Any, config: TrainingConfig, folder: Path, **more: Any) -> Network:
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"about": {"seconds": 10}}))
+        return filled(config, more["member"], 3.0)
+
+    monkeypatch.setattr(crossfit, "train", trained)
+    monkeypatch.setattr(crossfit, "build", lambda config, member: filled(config, member, 1.0))
+    options = {"folds": 2, "positive": "malignant", "start_share": 0.25}
+    config = replace(CONFIG, weights="some.keras")
+    found = fit_folds(training, training[:2], config, tmp_path / "run", **options)
+    for member in ("member_1", "member_2"):
+        part = found.network.model.get_layer(f"{member}_trunk")
+        assert all(np.allclose(weights, 2.5) for weights in part.get_weights())
+    for wrong in (CONFIG, replace(config, architecture="vgg16")):
+        with pytest.raises(LearningError, match="where it started"):
+            fit_folds(training, training[:2], wrong, tmp_path / "other", **options)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_what_calibrates_was_kept_from_the_network_that_scored_it(tmp_path: Path) -> None:

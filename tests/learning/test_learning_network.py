@@ -32,7 +32,7 @@ OUTPUTS = Outputs(logits=CLASS_LOGITS, lesion=LESION, cam_features=CAM_FEATURES)
 def members() -> list[Any]:
     import_tensorflow()
     return [
-        seeded(lesion_net(32, 3, widths=WIDTHS, name=f"member_{n}"), seed=4 + n) for n in range(2)
+        seeded(lesion_net(32, 3, widths=WIDTHS, name=f"member_{n}"), seed=4 + n) for n in range(4)
     ]
 
 
@@ -102,40 +102,49 @@ def test_the_class_still_depends_on_where_the_lesion_is_drawn(members: list[Any]
     assert np.abs(after - before).max() > 1e-4
 
 
-def _read_twice(members: list[Any], pictures: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return class scores, outline and maps of the last network's second reading, by hand."""
+def _read_by_hand(members: list[Any], pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return class scores, outline and maps of the last network's second reading."""
     size = pictures.shape[1] // 2
     whole = pictures.reshape(-1, size, 2, size, 2, 1).mean(axis=(2, 4))
-    logits, outlines, maps = [], [], []
-    square: tuple[np.ndarray, ...] = ()
-    for read in range(2):
-        lesions = []
+    logits, shown = [], {}
+    squares: list[tuple[np.ndarray, ...]] = []
+    for read in ("whole", "near"):
         for at, member in enumerate(members):
-            side = -1 if (at + read) % 2 else 1
-            found = member(whole[:, :, ::side])
+            looked = whole
+            if read == "near":
+                # Two widely, then two tightly.
+                cut = closer.cut_out(pictures[..., 0], *squares[at // 2], size)
+                mean, variance = cut.mean((1, 2), keepdims=True), cut.var((1, 2), keepdims=True)
+                looked = ((cut - mean) / np.sqrt(variance + 1e-4))[..., None]
+            side = -1 if (at % 2 == 0) == (read == "near") else 1
+            found = member(looked[:, :, ::side])
             logits.append(found[CLASS_LOGITS])
-            lesions.append(np.asarray(found[LESION])[:, :, ::side, 0])
-            maps.append(np.asarray(found[CAM_FEATURES])[:, :, ::side])
-        outlines.append(np.cbrt(np.mean(np.power(lesions, 3), axis=0)))
-        if read == 0:
-            square = closer.where(np.mean(lesions, axis=0))
-            cut = closer.cut_out(pictures[..., 0], *square, size)
-            mean, variance = cut.mean((1, 2), keepdims=True), cut.var((1, 2), keepdims=True)
-            whole = ((cut - mean) / np.sqrt(variance + 1e-4))[..., None]
-    return (
-        np.mean(logits, axis=0),
-        closer.laid_over(*outlines, *square),
-        closer.put_back(maps[-1], *square),
-    )
+            maps = (np.asarray(found[name])[:, :, ::side] for name in (LESION, CAM_FEATURES))
+            shown[read, at] = tuple(maps)
+        if read == "whole":
+            mean = np.mean([lesion[..., 0] for lesion, _maps in shown.values()], axis=0)
+            squares = [closer.where(mean, look=look) for look in (closer.WIDE, closer.TIGHT)]
+
+    def outlined(read: str, which: slice) -> np.ndarray:
+        lesions = [shown[read, at][0][..., 0] for at in range(len(members))[which]]
+        return np.cbrt(np.mean(np.power(lesions, 3), axis=0))
+
+    outline = outlined("whole", slice(None))
+    for number, square in enumerate(squares[: (len(members) + 1) // 2]):
+        near = outlined("near", slice(2 * number, 2 * number + 2))
+        outline = closer.laid_over(outline, near, *square)
+    last = len(members) - 1
+    placed = closer.put_back(shown["near", last][1], *squares[last // 2])
+    return np.mean(logits, axis=0), outline, placed
 
 
-@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("several", [1, 2, 3, 4])
 def test_the_average_is_that_of_each_network_and_both_its_readings(
     members: list[Any], several: int
 ) -> None:
     pictures = _picture(seed=2, size=64)
     found = average_of(members[:several])(pictures)
-    logits, lesion, last = _read_twice(members[:several], pictures)
+    logits, lesion, last = _read_by_hand(members[:several], pictures)
     np.testing.assert_allclose(found[CLASS_LOGITS], logits, atol=1e-4)
     np.testing.assert_allclose(found[LESION][..., 0], lesion, atol=1e-5)
     # Features of the mirror image, and of the square, lie where the picture has them.
@@ -159,7 +168,7 @@ def test_a_lesion_that_one_network_of_four_sees_has_an_outline() -> None:
 
 def test_what_lies_right_is_found_right_and_mirrored_left(members: list[Any]) -> None:
     network, pictures = average_of(members), _picture(seed=5, size=64)
-    swapped = average_of(members[::-1])
+    swapped = average_of([members[at] for at in (1, 0, 3, 2)])
     one, other = network(pictures), swapped(pictures[:, :, ::-1])
     np.testing.assert_allclose(one[CLASS_LOGITS], other[CLASS_LOGITS], atol=1e-4)
     np.testing.assert_allclose(one[LESION], np.asarray(other[LESION])[:, :, ::-1], atol=1e-5)
@@ -171,8 +180,8 @@ def test_all_that_the_class_is_read_off_is_in_the_features_that_are_explained(
     tf = import_tensorflow()
     network = average_of(members)
     maps = {name: network.output[name] for name in (CAM_FEATURES, CLASS_LOGITS)}
-    # Two networks, two readings.
-    assert maps[CAM_FEATURES].shape[-1] == 2 * 2 * 3 * 10
+    # Four networks, two readings.
+    assert maps[CAM_FEATURES].shape[-1] == 4 * 2 * 3 * 10
     with tf.GradientTape() as tape:
         features = tf.Variable(np.random.default_rng(0).normal(size=(1, 4, 4, 30)), dtype="float32")
         score = members[0].get_layer("member_0_head")([features, tf.zeros((1, 5))])[0][:, 2]

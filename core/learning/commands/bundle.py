@@ -75,6 +75,7 @@ def write_bundle_of(
             "config": asdict(config) | {"weights": Path(config.weights).name},
             "folds": args.folds,
             "runs": args.runs,
+            "start_share": args.start_share,
             "rows": {
                 "trained": sum(row.split == "train" for row in rows),
                 "calibrated": len(fitted.held),

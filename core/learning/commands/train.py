@@ -115,6 +115,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help=_("train each network so often from --weights, and average its weights"),
     )
+    parser.add_argument(
+        "--start-share",
+        type=_share,
+        default=0.0,
+        help=_("share of the weights of --weights that is mixed into the trained ones; 0 for none"),
+    )
     parser.add_argument("--epochs", type=at_least_one, default=defaults.epochs)
     parser.add_argument("--batch", type=at_least_one, default=defaults.batch)
     parser.add_argument("--learning-rate", type=_rate, default=defaults.learning_rate)
@@ -222,6 +228,7 @@ def run_train(args: argparse.Namespace) -> int:
         folds=args.folds,
         positive=POSITIVE,
         runs=args.runs,
+        start_share=args.start_share,
         resume=args.resume,
         progress=_progress(args, config),
     )
