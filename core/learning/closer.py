@@ -25,17 +25,19 @@ class Look(NamedTuple):
         ends after two).
     least
         Half the square at least, as a share of the picture's side.
+    counts
+        What an outline seen there counts, 0..1, against what was outlined before.
     """
 
     margin: float
     least: float
+    counts: float
 
 
 #: A lesion with as much again around it, and one with its rim.
-WIDE, TIGHT = Look(4.0, 0.3), Look(2.8, 0.2)
-#: What the closer map counts inside the square, and how far into it, as a share of its side, it
-#: comes to count that much.
-_CLOSER, _RIM = 0.6, 1 / 16
+WIDE, TIGHT = Look(4.0, 0.3, 0.6), Look(2.8, 0.2, 0.3)
+#: How far into a square, as a share of its side, its outline comes to count that much.
+_RIM = 1 / 16
 #: A place below this is no lesion, and so is a map with less than a few pixels' worth above it.
 _FAINT, _ENOUGH = 0.3, 8 / 128**2
 
@@ -157,15 +159,23 @@ def _shares(side: int, middle: Any, half: Any, ops: Any) -> Any:
     return overlap / ops.sum(overlap, axis=1, keepdims=True)
 
 
-def laid_over(whole: Any, closer: Any, down: Any, across: Any, half: Any, ops: Any = np) -> Any:
+def laid_over(
+    whole: Any,
+    closer: Any,
+    down: Any,
+    across: Any,
+    half: Any,
+    ops: Any = np,
+    look: Look = WIDE,
+) -> Any:
     """Return a weighted mean of a map of the picture and one of the square, where the square lies.
-
-    The closer one, which sees a rim more finely, counts six tenths.
 
     Parameters
     ----------
     whole, closer
         (N, h, h), of the picture and of the square.
+    look
+        Says what the closer one counts.
 
     Returns
     -------
@@ -184,5 +194,5 @@ def laid_over(whole: Any, closer: Any, down: Any, across: Any, half: Any, ops: A
         reach = ops.minimum(at + 0.5, side - 0.5 - at) / (_RIM * side)
         covered.append(ops.minimum(ops.maximum(reach, 0.0), 1.0))
     there = ops.matmul(ops.matmul(parts[0], closer), ops.swapaxes(parts[1], 1, 2))
-    share = covered[0][:, :, None] * covered[1][:, None, :] * _CLOSER
+    share = covered[0][:, :, None] * covered[1][:, None, :] * look.counts
     return (1 - share) * whole + share * there

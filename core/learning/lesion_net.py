@@ -131,7 +131,7 @@ def average_of(members: Sequence[Any]) -> Any:
     lesion = _outlined(whole)
     for look, square in squares.items():
         alike = [found for found, own in zip(near, looks, strict=True) if own is look]
-        lesion = closer.laid_over(lesion, _outlined(alike), *square, ops)
+        lesion = closer.laid_over(lesion, _outlined(alike), *square, ops, look)
     maps = [found[CAM_FEATURES] for found in whole]
     for found, look in zip(near, looks, strict=True):
         maps.append(closer.put_back(found[CAM_FEATURES], *squares[look], ops))

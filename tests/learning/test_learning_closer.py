@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.learning.closer import cut_out, laid_over, put_back, where
+from core.learning.closer import TIGHT, cut_out, laid_over, put_back, where
 
 
 def _ellipse(size: int, row: float, column: float, high: float, wide: float) -> np.ndarray:
@@ -31,6 +31,8 @@ def test_the_square_lies_around_the_lesion_and_within_the_picture() -> None:
     np.testing.assert_allclose(half, [0.4, 0.3, 0.3], rtol=0.05)
     np.testing.assert_allclose(down, [0.4, 0.5, 0.3], atol=0.01)
     np.testing.assert_allclose(across, [0.55, 0.5, 0.7], atol=0.01)
+    # A tight look takes in less of what lies around.
+    np.testing.assert_allclose(where(lesions, look=TIGHT)[2], [0.28, 0.2, 0.2], rtol=0.05)
     assert (half <= down).all()
     assert (across <= 1 - half + 1e-6).all()
 
@@ -88,6 +90,7 @@ def test_an_outline_of_the_square_lies_where_the_lesion_is() -> None:
     ones, zeros = np.ones((1, 128, 128), np.float32), np.zeros((1, 128, 128), np.float32)
     share = laid_over(zeros, ones, *square)[0]
     assert share[57, 77] == pytest.approx(0.6)
+    assert laid_over(zeros, ones, *square, look=TIGHT)[0, 57, 77] == pytest.approx(0.3)
     assert share[5, 5] == share[120, 77] == 0
     assert np.abs(np.diff(share, axis=0)).max() < 0.15
 

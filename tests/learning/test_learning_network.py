@@ -132,7 +132,8 @@ def _read_by_hand(members: list[Any], pictures: np.ndarray) -> tuple[np.ndarray,
     outline = outlined("whole", slice(None))
     for number, square in enumerate(squares[: (len(members) + 1) // 2]):
         near = outlined("near", slice(2 * number, 2 * number + 2))
-        outline = closer.laid_over(outline, near, *square)
+        look = (closer.WIDE, closer.TIGHT)[number]
+        outline = closer.laid_over(outline, near, *square, look=look)
     last = len(members) - 1
     placed = closer.put_back(shown["near", last][1], *squares[last // 2])
     return np.mean(logits, axis=0), outline, placed
