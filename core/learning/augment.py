@@ -62,7 +62,7 @@ def augment_closer(
         As :func:`augment`, of half the side.
     """
     size = image.shape[0]
-    look = (closer.WIDE, closer.TIGHT)[rng.integers(2)]
+    look = closer.LOOKS[rng.integers(len(closer.LOOKS))]
     if mask.max() > 127:
         found = closer.where(_halved(mask).astype(np.float32)[None] / 255.0, look=look)
         down, across, half = (float(value[0]) for value in found)

@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
 
 #: A lesion with as much again around it, and one with its rim.
-WIDE, TIGHT = Look(4.0, 0.3, 0.6), Look(2.8, 0.2, 0.3)
+LOOKS = WIDE, TIGHT = Look(4.0, 0.3, 0.6), Look(2.8, 0.2, 0.3)
 #: How far into a square, as a share of its side, its outline comes to count that much.
 _RIM = 1 / 16
 #: A place below this is no lesion, and so is a map with less than a few pixels' worth above it.

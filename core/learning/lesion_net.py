@@ -121,7 +121,7 @@ def average_of(members: Sequence[Any]) -> Any:
     whole = _read(members, [layers.AveragePooling2D(FINER)(image)] * len(members), turn=0)
     # Held constant as for the heads: see above.
     lesion = ops.stop_gradient(_mean_of(whole, LESION)[..., 0])
-    looks = [(closer.WIDE, closer.TIGHT)[at // 2 % 2] for at in range(len(members))]
+    looks = [closer.LOOKS[at // 2 % len(closer.LOOKS)] for at in range(len(members))]
     squares = {look: closer.where(lesion, ops, look) for look in looks}
     cuts = {
         look: _standardised(closer.cut_out(image[..., 0], *square, size, ops))[..., None]
