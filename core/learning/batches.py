@@ -82,7 +82,9 @@ def batches(
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
-            super().__init__(workers=1, max_queue_size=4)
+            # Two at least: with one, Keras hands the batches to tf.data's own prefetching, which
+            # at the start of some epochs waits 5 seconds for nothing.
+            super().__init__(workers=2, max_queue_size=4)
             self.epoch = 0
 
         def __len__(self) -> int:

@@ -109,6 +109,18 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class BesideReader:
+    """A reader's BI-RADS categories and the model, on the ``n`` scans that have one.
+
+    ``figures``: ROC-AUC of the ``reader`` and of the ``model``, and their ``difference``.
+    """
+
+    n: int
+    positives: int
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is known of one set of scans. Every part may be missing.
 
@@ -125,7 +137,7 @@ class Evaluation:
         else they are, and what could not be read counts as wrong.
     figures
         Headline figures by name, as ``docs/evaluation.md`` explains them.
-    bins, confusion, roc, pr, points, groups, coverage, answered, robustness
+    bins, confusion, roc, pr, points, groups, coverage, answered, beside_reader, robustness
         The parts of a report.
     from_scores
         Whether curves, bins and confusion come from the bundle's validation scores.
@@ -151,6 +163,7 @@ class Evaluation:
     groups: tuple[Group, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     answered: Answered | None = None
+    beside_reader: BesideReader | None = None
     robustness: tuple[Grade, ...] = ()
     from_scores: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
@@ -198,6 +211,7 @@ def read_evaluation(name: str, source: Source, report: Mapping[str, Any]) -> Eva
         groups=part("subgroups", _list_of(_group), ()),
         coverage=part("selective", _list_of(_coverage), ()),
         answered=part("answered", _answered, None),
+        beside_reader=part("beside_reader", _beside_reader, None),
         robustness=part("robustness", _list_of(_grade), ()),
         data=part("data", _words, {}),
         damaged=tuple(dict.fromkeys(damaged)),
@@ -341,6 +355,15 @@ def _answered(entry: Any) -> Answered:
         # Before it was told, the figures were those at one half.
         _share(entry.get("threshold", 0.5)),
         read_figures(entry),
+    )
+
+
+def _beside_reader(entry: Any) -> BesideReader:
+    figures = read_figures(entry)
+    return BesideReader(
+        _count(entry["n"]),
+        _count(entry["positives"]),
+        {name: figures[name] for name in ("reader", "model", "difference")},
     )
 
 

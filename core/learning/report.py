@@ -10,6 +10,7 @@ import numpy as np
 from core.learning.evaluation import Scored, figures, intervals, resample
 from core.learning.evaluation._bootstrap import RESAMPLES, Support
 from core.learning.evaluation._measures import BINS, Flags, Values, bin_of, share
+from core.learning.readers import beside_reader
 from core.model import OperatingPoint, wilson_interval
 
 #: Version of what :func:`full_report` returns; 2: no scan is left out of any figure.
@@ -54,13 +55,15 @@ def full_report(scored: Scored, points: Sequence[OperatingPoint], approved: str)
         answers at the approved point) and ``confusion_at_half``; ``curves`` with ``roc`` (share of
         the others flagged, share of the positives found, threshold) and ``pr`` (share found, share
         of the flagged that are positive, threshold); ``operating_points``; ``subgroups``;
-        ``selective``; ``answered``; ``worst``; ``problems``. What the data cannot give is left
-        out.
+        ``selective``; ``answered``; ``worst``; ``problems``; and ``beside_reader``, as
+        :func:`core.learning.readers.beside_reader` says. What the data cannot give is left out.
     """
     report = {"schema": SCHEMA, "resamples": RESAMPLES} | figures(scored)
     if len(scored.truth) == 0:
         return report
     threshold = next(point.threshold for point in points if point.name == approved)
+    if rated := beside_reader(scored):
+        report["beside_reader"] = rated
     return report | {
         "calibration": {"bins": reliability_bins(scored)},
         "confusion": confusion(scored, threshold),

@@ -181,16 +181,30 @@ def _bytes(row: Row, path: Path) -> bytes:
 def suspicion(row: Row) -> float:
     """Return the BI-RADS category that a reader gave (column ``birads``), evenly from 0 to 1.
 
-    Category 1 is 0 and category 5 is 1; 4A, 4B and 4C lie around 4, and 6, known cancer, is 1.
-    Returns -1 where there is none, or one that tells nothing, such as 0.
+    As :func:`suspicion_of`; -1 where there is none.
     """
-    found = _BIRADS.fullmatch(row.about.get("birads", ""))
+    return suspicion_of(row.about.get("birads", ""))
+
+
+def suspicion_of(category: str) -> float:
+    """Return a BI-RADS category evenly from 0 to 1.
+
+    Category 1 is 0 and category 5 is 1; 4A, 4B and 4C lie around 4, and 6, known cancer, is 1.
+    Returns -1 for what is none, and for one that tells nothing, such as 0.
+    """
+    found = _BIRADS.fullmatch(category)
     if found is None:
         return -1.0
-    category, part = int(found[1]), (found[2] or "b").lower()
-    if category == 4:
+    number, part = int(found[1]), (found[2] or "b").lower()
+    if number == 4:
         return 0.75 + {"a": -0.08, "b": 0.0, "c": 0.08}[part]
-    return min(category - 1, 4) / 4
+    return min(number - 1, 4) / 4
+
+
+def known_cancer(category: str) -> bool:
+    """Tell whether a BI-RADS category says that the biopsy is known: 6."""
+    found = _BIRADS.fullmatch(category)
+    return found is not None and found[1] == "6"
 
 
 def load_scan(row: Row) -> Scan:

@@ -8,11 +8,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.learning.evaluated import Answered, Evaluation, Figure
+from core.learning.evaluated import Evaluation, Figure
 from core.model import Bundle
 from core.text import _
 from core.ui import performance_charts as charts
 from core.ui import performance_parts as parts
+from core.ui.performance_asides import show_answered, show_beside_reader
 from core.ui.performance_words import (
     change_names,
     data_words,
@@ -21,6 +22,7 @@ from core.ui.performance_words import (
     figure_names,
     group_name,
     group_value,
+    in_brackets,
     in_order,
     lacking,
     number,
@@ -43,6 +45,8 @@ def show_evaluation(evaluation: Evaluation, bundle: Bundle) -> None:
     _curves(evaluation, bundle)
     _points(evaluation, bundle)
     _groups(evaluation)
+    if evaluation.beside_reader is not None:
+        show_beside_reader(evaluation.beside_reader)
     _coverage(evaluation)
     _robustness(evaluation)
     _missing(evaluation, bundle)
@@ -100,7 +104,7 @@ def _headline(evaluation: Evaluation, bundle: Bundle) -> None:
                 continue
             value = percent(figure.value) if as_percent else number(figure)
             st.metric(
-                title, value, delta=_in_brackets(figure, as_percent), delta_color="off",
+                title, value, delta=in_brackets(figure, as_percent), delta_color="off",
                 delta_arrow="off", width="content",
             )  # fmt: skip
     if not evaluation.figures:
@@ -135,14 +139,6 @@ def _n_of(evaluation: Evaluation, name: str) -> str:
     own = evaluation.figures[name].n
     n = evaluation.n if own is None else own
     return "–" if n is None else str(n)
-
-
-def _in_brackets(figure: Figure, as_percent: bool) -> str | None:
-    if figure.low is None or figure.high is None:
-        return _("no interval")
-    if as_percent:
-        return _("95%: {low}–{high}").format(low=percent(figure.low), high=percent(figure.high))
-    return _("95%: {low}–{high}").format(low=f"{figure.low:.3f}", high=f"{figure.high:.3f}")
 
 
 def _draw(figure: go.Figure, title: str, key: str, alt: str) -> None:
@@ -295,7 +291,7 @@ def _groups(evaluation: Evaluation) -> None:
 
 def _coverage(evaluation: Evaluation) -> None:
     if evaluation.answered is not None:
-        _answered(evaluation.answered)
+        show_answered(evaluation.answered)
     if not evaluation.coverage:
         return
     st.subheader(_("If it could keep silent"), anchor=False)
@@ -307,26 +303,6 @@ def _coverage(evaluation: Evaluation) -> None:
             f"{percent(level.coverage)}: {_share(level.accuracy)}" for level in evaluation.coverage
         ),
     )
-
-
-def _answered(answered: Answered) -> None:
-    st.subheader(_("On the scans it answers"), anchor=False)
-    st.caption(
-        _(
-            "{n} scans, {share} of all: the others are refused, or the model is not sure. "
-            "Malignant from {threshold} on."
-        ).format(
-            n=answered.n,
-            share=percent(answered.coverage),
-            threshold=percent(answered.threshold),
-        )
-    )
-    with st.container(horizontal=True, gap="medium", key="answered"):
-        for name, figure in answered.figures.items():
-            st.metric(
-                figure_name(name), number(figure), delta=_in_brackets(figure, False),
-                delta_color="off", delta_arrow="off", width="content",
-            )  # fmt: skip
 
 
 def _robustness(evaluation: Evaluation) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from core.learning.evaluated import Evaluation, Figure, Group
 from core.learning.performance import OF_SCORES
-from core.text import _
+from core.text import _, percent
 
 
 def figure_names() -> dict[str, tuple[str, str]]:
@@ -70,6 +70,15 @@ def spread(figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return "–"
     return f"{figure.low:.3f} – {figure.high:.3f}"
+
+
+def in_brackets(figure: Figure, as_percent: bool) -> str | None:
+    """Return the 95 % interval of a figure as it stands under a large number."""
+    if figure.low is None or figure.high is None:
+        return _("no interval")
+    if as_percent:
+        return _("95%: {low}–{high}").format(low=percent(figure.low), high=percent(figure.high))
+    return _("95%: {low}–{high}").format(low=f"{figure.low:.3f}", high=f"{figure.high:.3f}")
 
 
 def group_name(by: str) -> str:
@@ -159,6 +168,8 @@ def part_name(part: str) -> str:
         "subgroups": _("subgroups"),
         "selective": _("accuracy by coverage"),
         "robustness": _("robustness"),
+        "answered": _("the scans it answers"),
+        "beside_reader": _("the reader's own category"),
     }.get(part, figure_name(part))
 
 

@@ -127,6 +127,22 @@ def test_an_attached_report_is_shown_with_its_intervals(app: AppTest, own_models
     assert any("reliability, confusion matrix, operating points" in i.value for i in app.info)
 
 
+def test_a_model_that_ranks_no_better_than_the_reader_says_so(
+    app: AppTest, own_models: Path
+) -> None:
+    figure = {"value": 0.8123, "low": 0.7, "high": 0.9}
+    told = {"n": 50, "positives": 17, "model": figure, "reader": figure | {"value": 0.8345}}
+    told["difference"] = {"value": -0.0222, "low": -0.1, "high": 0.05}
+    attach(own_models, report(digest()) | {"beside_reader": told})
+    visit(app, "clinician")
+    said = words(app)
+    assert "on the 50 scans to which a reader gave a BI-RADS category, 17 of them" in said
+    shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert shown["Reader's category"] == ("0.835", "95%: 0.700–0.900")
+    assert shown["This model"] == ("0.812", "95%: 0.700–0.900")
+    assert shown["Model less reader"] == ("-0.022", "95%: -0.100–0.050")
+
+
 def test_a_report_of_another_model_is_refused_in_words(app: AppTest, own_models: Path) -> None:
     attach(own_models, report("0" * 64))
     visit(app, "clinician")

@@ -34,6 +34,7 @@ def sections(report: Report, card: Card) -> list[Section]:
         _confusion(report),
         _calibration(report, card),
         _subgroups(report),
+        _beside_reader(report),
         _coverage(report),
         _robustness(report),
         _worst(report),
@@ -211,6 +212,28 @@ def _subgroups(report: Report) -> Section | None:
         "overlap are no finding."
     )
     return Section("subgroups", _("Subgroups"), [lead], blocks)
+
+
+def _beside_reader(report: Report) -> Section | None:
+    rated = report.get("beside_reader")
+    if rated is None:
+        return None
+    lead = _(
+        "How the BI-RADS categories that a reader gave rank the {n} scans that have one, "
+        "{positives} of them positive, and how the model ranks the same scans. The reader may have "
+        "seen more than the picture. Category 6, given when the biopsy was known, is left out."
+    ).format(n=rated["n"], positives=rated["positives"])
+    table = Table(
+        _("ROC-AUC on the scans with a category"),
+        (_("Who"), _("Value, 95% interval")),
+        [
+            (_("Reader's category"), plain(rated["reader"])),
+            (_("This model"), plain(rated["model"])),
+            (_("Model less reader, on the same scans"), plain(rated["difference"])),
+        ],
+    )
+    title = _("Beside the reader's own category")
+    return Section("reader", title, [lead], [Block(table=table)])
 
 
 def _capital(text: str) -> str:

@@ -1,0 +1,54 @@
+"""Figures beside the headline: on the scans the model answers, and beside a reader's category."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.learning.evaluated import Answered, BesideReader
+from core.text import _, percent
+from core.ui.performance_words import figure_name, in_brackets, number
+
+
+def show_answered(answered: Answered) -> None:
+    """Show the figures on the scans that are neither refused nor "not sure"."""
+    st.subheader(_("On the scans it answers"), anchor=False)
+    st.caption(
+        _(
+            "{n} scans, {share} of all: the others are refused, or the model is not sure. "
+            "Malignant from {threshold} on."
+        ).format(
+            n=answered.n,
+            share=percent(answered.coverage),
+            threshold=percent(answered.threshold),
+        )
+    )
+    with st.container(horizontal=True, gap="medium", key="answered"):
+        for name, figure in answered.figures.items():
+            st.metric(
+                figure_name(name), number(figure), delta=in_brackets(figure, False),
+                delta_color="off", delta_arrow="off", width="content",
+            )  # fmt: skip
+
+
+def show_beside_reader(rated: BesideReader) -> None:
+    """Show how a reader's BI-RADS categories rank the scans, and how the model ranks the same."""
+    st.subheader(_("Beside the reader's own category"), anchor=False)
+    st.caption(
+        _(
+            "ROC-AUC on the {n} scans to which a reader gave a BI-RADS category, {positives} of "
+            "them positive. The reader may have seen more than this picture."
+        ).format(n=rated.n, positives=rated.positives)
+    )
+    titles = {
+        "reader": _("Reader's category"),
+        "model": _("This model"),
+        "difference": _("Model less reader"),
+    }
+    with st.container(horizontal=True, gap="medium", key="beside-reader"):
+        for name, title in titles.items():
+            figure = rated.figures[name]
+            value = f"{figure.value:+.3f}" if name == "difference" else number(figure)
+            st.metric(
+                title, value, delta=in_brackets(figure, False), delta_color="off",
+                delta_arrow="off", width="content",
+            )  # fmt: skip
