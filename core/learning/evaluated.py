@@ -118,6 +118,7 @@ class BesideReader:
     n: int
     positives: int
     figures: Mapping[str, Figure]
+    not_understood: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +365,7 @@ def _beside_reader(entry: Any) -> BesideReader:
         _count(entry["n"]),
         _count(entry["positives"]),
         {name: figures[name] for name in ("reader", "model", "difference")},
+        _count(entry.get("not_understood", 0)),
     )
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from core.learning.evaluation import Scored, intervals, resample
 from core.learning.evaluation._measures import Values, ranking
-from core.learning.rows import known_cancer, suspicion_of
+from core.learning.rows import birads_category, suspicion_of
 
+#: Given when the biopsy was known.
+_KNOWN_CANCER = "6"
 #: Fewer scans of either kind say nothing that the interval would not swallow.
 _FEWEST = 10
 
@@ -24,14 +26,16 @@ def beside_reader(scored: Scored) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n``, ``positives``, and as ``{"value", "low", "high"}`` (95 %, whole groups resampled)
-        ``reader`` and ``model``, the ROC-AUC of each, and ``difference``, model less reader. Empty
-        where fewer than ten positives or ten others have a category.
+        ``n``, ``positives``, ``not_understood`` (scans with a word that is no category), and as
+        ``{"value", "low", "high"}`` (95 %, whole groups resampled) ``reader`` and ``model``, the
+        ROC-AUC of each, and ``difference``, model less reader. Empty where fewer than
+        ten positives or ten others have a category.
     """
     words = scored.attributes.get("birads")
     if words is None:
         return {}
-    category = np.array([-1.0 if known_cancer(word) else suspicion_of(word) for word in words])
+    given = [birads_category(word) for word in words]
+    category = np.array([-1.0 if each == _KNOWN_CANCER else suspicion_of(each) for each in given])
     rated = scored[category >= 0]
     category, positive = category[category >= 0], rated.is_positive
     if min(int(positive.sum()), int((~positive).sum())) < _FEWEST:
@@ -44,4 +48,6 @@ def beside_reader(scored: Scored) -> dict[str, Any]:
 
     both = (positive, ~positive)
     found = intervals(resample(rated, areas), {"reader": both, "model": both})
-    return {"n": len(positive), "positives": int(positive.sum())} | found
+    odd = sum(bool(word.strip()) and not each for word, each in zip(words, given, strict=True))
+    counts = {"n": len(positive), "positives": int(positive.sum()), "not_understood": int(odd)}
+    return counts | found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +17,11 @@ from core.learning.archive import npz_arrays
 from core.scan import Scan, read_scan
 from core.text import _
 
-#: A category as manifests write it.
-_BIRADS = re.compile(r"\s*(?:bi-?rads)?\s*([1-6])\s*([abc]?)\s*", re.IGNORECASE)
+#: A category as manifests write it; ``4.0`` is what pandas makes of a column with gaps.
+_BIRADS = re.compile(
+    r"\s*(?:bi-?rads|category|cat\.?)?\s*[:=]?\s*(?:([0-6])(?:\.0)?|(4)\s*([abc]))\s*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,28 +187,34 @@ def suspicion(row: Row) -> float:
 
     As :func:`suspicion_of`; -1 where there is none.
     """
-    return suspicion_of(row.about.get("birads", ""))
+    return suspicion_of(birads_category(row.about.get("birads", "")))
+
+
+def birads_category(word: str) -> str:
+    """Return a BI-RADS category as everybody writes it: ``0`` to ``6``, or ``4A`` to ``4C``.
+
+    Parameters
+    ----------
+    word
+        As a manifest has it, such as ``BI-RADS 4a`` or ``4.0``. Empty is returned for what is no
+        category, and for several.
+    """
+    found = _BIRADS.fullmatch(unicodedata.normalize("NFKC", word))
+    if found is None:
+        return ""
+    return found[1] or f"{found[2]}{found[3].upper()}"
 
 
 def suspicion_of(category: str) -> float:
-    """Return a BI-RADS category evenly from 0 to 1.
+    """Return a category as :func:`birads_category` gives it, evenly from 0 to 1.
 
     Category 1 is 0 and category 5 is 1; 4A, 4B and 4C lie around 4, and 6, known cancer, is 1.
-    Returns -1 for what is none, and for one that tells nothing, such as 0.
+    -1 for none, and for 0, incomplete.
     """
-    found = _BIRADS.fullmatch(category)
-    if found is None:
+    if category in ("", "0"):
         return -1.0
-    number, part = int(found[1]), (found[2] or "b").lower()
-    if number == 4:
-        return 0.75 + {"a": -0.08, "b": 0.0, "c": 0.08}[part]
-    return min(number - 1, 4) / 4
-
-
-def known_cancer(category: str) -> bool:
-    """Tell whether a BI-RADS category says that the biopsy is known: 6."""
-    found = _BIRADS.fullmatch(category)
-    return found is not None and found[1] == "6"
+    part = {"A": -0.08, "C": 0.08}.get(category[1:], 0.0)
+    return min(int(category[0]) - 1, 4) / 4 + part
 
 
 def load_scan(row: Row) -> Scan:

@@ -63,9 +63,9 @@ def explore(item: OpenScan, prediction: Prediction, person: Person) -> None:
         study = found.prevalence if prediction.prevalence is None else prediction.prevalence
         st.markdown(threshold_sentence(found, prediction.positive, study))
         _this_scan(item, prediction, threshold)
-        _predictive_values(found, prediction.positive, study, site_of(prediction.task))
-        if prediction.refused:
-            st.caption(_("These figures are of scans the model knows; this is none of them."))
+        if not prediction.refused:
+            # Of a picture that is no scan of this kind nothing is restated, here or above.
+            _predictive_values(found, prediction.positive, study, site_of(prediction.task))
         if item.quality.failed:
             st.caption(_("These figures are of scans that pass the quality check; this one fails."))
         if prediction.refused:

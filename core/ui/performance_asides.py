@@ -23,10 +23,17 @@ def show_answered(answered: Answered) -> None:
         )
     )
     with st.container(horizontal=True, gap="medium", key="answered"):
+        # At the threshold the caption tells, and not at one half as the headline figures.
+        titles = {
+            "accuracy": _("Accuracy"),
+            "recall": _("Sensitivity"),
+            "specificity": _("Specificity"),
+        }
         for name, figure in answered.figures.items():
+            title = titles.get(name, figure_name(name))
             st.metric(
-                figure_name(name), number(figure), delta=in_brackets(figure, False),
-                delta_color="off", delta_arrow="off", width="content",
+                title, number(figure), delta=in_brackets(figure, False), delta_color="off",
+                delta_arrow="off", width="content",
             )  # fmt: skip
 
 
@@ -36,9 +43,15 @@ def show_beside_reader(rated: BesideReader) -> None:
     st.caption(
         _(
             "ROC-AUC on the {n} scans to which a reader gave a BI-RADS category, {positives} of "
-            "them positive. The reader may have seen more than this picture."
+            "them positive. The reader may have seen more than this picture; a few categories rank "
+            "more coarsely than a probability, and tell less among cases that were chosen by them. "
+            "Category 6, given when the biopsy was known, is left out."
         ).format(n=rated.n, positives=rated.positives)
     )
+    if rated.not_understood:
+        st.caption(
+            _("{n} more have a word there that is no category.").format(n=rated.not_understood)
+        )
     titles = {
         "reader": _("Reader's category"),
         "model": _("This model"),

@@ -54,7 +54,8 @@ def test_a_readers_category_is_learned_and_its_lack_teaches_nothing() -> None:
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [("2", 0.25), ("4", 0.75), ("5", 1), ("BI-RADS 4c", 0.83), ("4A", 0.67), ("6", 1), ("1", 0)]
-    + [(word, -1) for word in ("", "0", "7", "4d", "benign", "2.5")],
+    + [("4.0", 0.75), ("BI-RADS: 4", 0.75), ("４", 0.75), ("category 2", 0.25), (" 4 b", 0.75)]
+    + [(word, -1) for word in ("", "0", "7", "4d", "5a", "4-5", "4A/4B", "benign", "2.5")],
 )
 def test_a_category_is_read_as_it_is_written_and_never_guessed(written: str, wanted: float) -> None:
     row = Row(Path("a.png"), None, "benign", "train", "s", "g", "d", about={"birads": written})

@@ -62,6 +62,8 @@ def test_scans_without_a_category_or_with_a_known_biopsy_flatter_neither() -> No
     told = beside_reader(replace(data, attributes={"birads": words}))
     kept = ~np.isin(words, ("6", "", "0", "unknown"))
     assert (told["n"], told["positives"]) == (107, int(sick.sum()) - 10)
+    # "0" is a category that says nothing; "unknown" is none, and that is told.
+    assert told["not_understood"] == 1
     assert told["reader"]["value"] == pytest.approx(roc_auc_score(sick[kept], rank[kept]))
     assert told["model"]["value"] == pytest.approx(roc_auc_score(sick[kept], p[kept]))
 

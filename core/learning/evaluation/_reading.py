@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.errors import DatasetError, ScanError
 from core.learning.evaluation._scored import MAPS, Scored
 from core.learning.evaluation._verdict import verdict
-from core.learning.rows import Row, lesion_share, load_mask, load_scan
+from core.learning.rows import Row, birads_category, lesion_share, load_mask, load_scan
 from core.model import NO_LESION, BatchRead, Prediction, Source, unknown_means, unknown_scan
 from core.scan import Scan, check_name, check_quality
 from core.text import _
@@ -259,11 +259,17 @@ def _scored(turns: Sequence[_Turn], labels: tuple[str, ...], positive: str) -> S
         attributes={
             "source": column(lambda turn: turn.row.source),
             "device": column(lambda turn: turn.row.device),
-            "birads": column(lambda turn: turn.row.about.get("birads", "")),
+            "birads": column(lambda turn: _birads(turn.row)),
             "lesion size": _thirds(column(lambda turn: turn.share, np.float64)),
         },
         **{name: of_map(name) for name in MAPS},
     )
+
+
+def _birads(row: Row) -> str:
+    # One category is one group, however it is written; what is none keeps its own word.
+    word = row.about.get("birads", "")
+    return birads_category(word) or word
 
 
 def _file(row: Row) -> str:

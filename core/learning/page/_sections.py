@@ -221,8 +221,15 @@ def _beside_reader(report: Report) -> Section | None:
     lead = _(
         "How the BI-RADS categories that a reader gave rank the {n} scans that have one, "
         "{positives} of them positive, and how the model ranks the same scans. The reader may have "
-        "seen more than the picture. Category 6, given when the biopsy was known, is left out."
+        "seen more than the picture; a few categories rank more coarsely than a probability, and "
+        "tell less among cases that were chosen by them. Category 6, given when the biopsy was "
+        "known, is left out."
     ).format(n=rated["n"], positives=rated["positives"])
+    leads = [lead]
+    if rated.get("not_understood"):
+        leads.append(
+            _("{n} more have a word there that is no category.").format(n=rated["not_understood"])
+        )
     table = Table(
         _("ROC-AUC on the scans with a category"),
         (_("Who"), _("Value, 95% interval")),
@@ -233,7 +240,7 @@ def _beside_reader(report: Report) -> Section | None:
         ],
     )
     title = _("Beside the reader's own category")
-    return Section("reader", title, [lead], [Block(table=table)])
+    return Section("reader", title, leads, [Block(table=table)])
 
 
 def _capital(text: str) -> str:
