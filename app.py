@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from core.ui import service, shell
 from core.ui.media import media_routes
+from core.ui.session_watch import session_routes
 
 
 @asynccontextmanager
@@ -30,7 +31,7 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
 app = st.App(
     __file__,
     lifespan=lifespan,
-    routes=media_routes(),
+    routes=[*media_routes(), *session_routes()],
     middleware=[Middleware(service.LoopbackOnly)],
 )
 

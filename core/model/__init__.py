@@ -45,6 +45,7 @@ from core.model._preprocess import (
 from core.model._probe import Features, Probe
 from core.model._registry import BundleEntry, find_bundle, list_bundles, resolve
 from core.model._save import write_bundle
+from core.model._shell import at_the_shell
 from core.model._site import (
     SITE_PREVALENCE_RANGE,
     SitePrevalence,
@@ -65,9 +66,9 @@ from core.model._versions import (
     ModelVersion,
     VersionState,
     active_bundle,
-    at_the_shell,
     before,
     check_bundle,
+    checked_versions,
     keep_active,
     promote,
     rollback,
@@ -156,6 +157,7 @@ __all__ = [
     "auc_words",
     "before",
     "check_bundle",
+    "checked_versions",
     "class_name",
     "embeddings_of",
     "evaluation_name",

@@ -104,7 +104,9 @@ def approved(switches: tuple[Switch, ...]) -> Approved:
     line: list[Which] = []
     withdrawn: set[str] = set()
     for switch in switches:
-        if not line and switch.before is not None:
+        # Where what was chosen could not be used, another version answered until this switch.
+        stood_in = switch.action != "rollback" and line[-1:] != [switch.before]
+        if switch.before is not None and (not line or stood_in):
             line.append(switch.before)
         if switch.action == "rollback":
             while line and line[-1] != switch.which:

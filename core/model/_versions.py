@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BundleInvalid, BundleNotFound, PredictionFailed, SwitchRefused
+from core.errors import BundleInvalid, BundleNotFound, ModelError, PredictionFailed, SwitchRefused
 from core.model._bundle import Bundle, bundle_digest
 from core.model._card import TASK
 from core.model._predictor import Predictor, cached
@@ -127,6 +127,19 @@ def versions(settings: Settings, task: str | None = None) -> tuple[ModelVersion,
     """
     names = task_names(settings) if task is None else [task]
     return tuple(version for name in names for version in _of_task(settings, name))
+
+
+def checked_versions(settings: Settings, task: str | None = None) -> tuple[ModelVersion, ...]:
+    """List the versions as :func:`versions` does; what is said to be active was loaded.
+
+    What was made active was loaded then, and what ships is tested; of what was only copied into
+    the folder, nothing but loading it tells whether it is what answers.
+    """
+    for each in versions(settings, task):
+        if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped):
+            with suppress(ModelError):
+                Predictor.load(each.task, settings=settings)
+    return versions(settings, task)
 
 
 def _of_task(settings: Settings, task: str) -> list[ModelVersion]:
@@ -280,9 +293,10 @@ def rollback(
     problem = problem_of(entries, which)
     if problem is not None:
         raise SwitchRefused(
-            _("Version {version} cannot be active again: {problem}").format(
-                version=which.version, problem=problem
-            )
+            _(
+                "Version {version} cannot be active again: {problem} Choose another one of the "
+                "list and promote it."
+            ).format(version=which.version, problem=problem)
         )
     bundle = next(
         entry.bundle
@@ -306,12 +320,16 @@ def before(settings: Settings, task: str, to: str | None = None) -> Which:
         raise SwitchRefused(
             _("No version was active before this one. Choose one of the list and promote it.")
         )
-    earlier = [which for which in line[:-1] if to in (None, which.version)]
+    if to == line[-1].version:
+        raise SwitchRefused(_("This version was made active last; there is no way back to it."))
+    earlier = [which for which in line[:-1] if which != line[-1] and to in (None, which.version)]
     if not earlier:
         raise SwitchRefused(
             _("This version was not active before. Promote it, or choose one that was.")
         )
-    return earlier[-1]
+    # What was deleted is no way back. What is there and damaged is named, and not passed over.
+    here = {entry.version for entry in list_bundles(settings, task)}
+    return ([which for which in earlier if which.version in here] or earlier)[-1]
 
 
 def keep_active(settings: Settings, person: Person, task: str) -> Change | None:
@@ -357,7 +375,7 @@ def _record(
         was.append(active_now)
         if expected is not None and (active_now is None or active_now.digest != expected):
             raise SwitchRefused(
-                _("Somebody else has switched the version meanwhile. Look again, then decide.")
+                _("Another version is active by now than you saw. Look again, then decide.")
             )
         if bundle_digest(bundle.folder) != which.digest:
             raise SwitchRefused(
@@ -372,17 +390,3 @@ def _record(
 
     done = append_switch(settings, task, decide)
     return Change(task, which, was[0], done is not None)
-
-
-def at_the_shell() -> Person:
-    """Return who works at a command line.
-
-    They may do what an administrator may: whoever can run it can change the files themselves.
-    """
-    from core.trust import Person, Role
-
-    try:
-        account = getpass.getuser()
-    except (OSError, KeyError):
-        account = "unknown"
-    return Person(f"shell:{account}"[:64], account, Role.ADMINISTRATOR)

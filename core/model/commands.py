@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from core.errors import ModelError
-from core.model._predictor import Predictor
 from core.model._registry import resolve
+from core.model._shell import at_the_shell
 from core.model._switches import LONGEST_REASON
 from core.model._version_words import auc_words, version_state_words, where_words
 from core.model._versions import (
     Change,
     ModelVersion,
     VersionState,
-    at_the_shell,
     before,
+    checked_versions,
     promote,
     rollback,
-    versions,
 )
 from core.settings import load_settings
 from core.text import _, columns, padded
@@ -65,13 +64,7 @@ def run_models(options: argparse.Namespace) -> int:
         Which version is active cannot be read.
     """
     settings = load_settings()
-    for each in versions(settings, options.task):
-        # What was made active was loaded then, and what ships is tested; of what was only copied
-        # into the folder, nothing but loading it tells whether it is what answers.
-        if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped):
-            with suppress(ModelError):
-                Predictor.load(each.task, settings=settings)
-    found = versions(settings, options.task)
+    found = checked_versions(settings, options.task)
     if options.json:
         _write(json.dumps([_entry(each) for each in found], ensure_ascii=False, indent=2))
         return 0
@@ -93,9 +86,9 @@ def run_promote(options: argparse.Namespace) -> int:
     settings = load_settings()
     bundle = resolve(options.task, options.version, settings=settings)
     _note(_("Loading version {version} and letting it read phantoms …"), bundle.card.version)
-    return _tell(
-        promote(settings, at_the_shell(), options.task, options.version, options.reason), options
-    )
+    with _told_once():
+        change = promote(settings, at_the_shell(), options.task, options.version, options.reason)
+    return _tell(change, options)
 
 
 def run_rollback(options: argparse.Namespace) -> int:
@@ -109,8 +102,20 @@ def run_rollback(options: argparse.Namespace) -> int:
     settings = load_settings()
     which = before(settings, options.task, options.to)
     _note(_("Loading version {version} and letting it read phantoms …"), which.version)
-    change = rollback(settings, at_the_shell(), options.task, options.to, options.reason)
+    with _told_once():
+        change = rollback(settings, at_the_shell(), options.task, options.to, options.reason)
     return _tell(change, options)
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Keep the log quiet where the error that follows says the same: both are lines on stderr."""
+    logger = logging.getLogger("core.model._registry")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _tell(change: Change, options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from core.ui import media, service
 
 _PERSON = "person"
 _LANGUAGE = "language"
+_WISH = "page-wish"
 _OF_THE_RUN = "_overread_language"
 
 
@@ -45,6 +46,18 @@ def sign_out() -> None:
         del st.session_state[key]
     if chosen is not None:
         st.session_state[_LANGUAGE] = chosen
+    # Whoever comes next starts at home, and not on the page that was left.
+    st.session_state[_WISH] = ""
+
+
+def remember_wish(page: str) -> None:
+    """Keep the page that an address asked for before anybody had signed in."""
+    st.session_state.setdefault(_WISH, page)
+
+
+def take_wish() -> str:
+    """Return the page that was asked for before signing in, once; empty where none was."""
+    return str(st.session_state.pop(_WISH, ""))
 
 
 def session_language() -> str | None:

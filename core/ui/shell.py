@@ -9,6 +9,7 @@ from core.settings import ROOT
 from core.text import LANGUAGES, _, language
 from core.trust import Permission, Person, permissions_of
 from core.ui import service, session
+from core.ui.session_watch import watch_session
 from core.ui.wording import role_name
 
 #: Page files and the permission that opens each, in the order of the navigation.
@@ -32,7 +33,7 @@ _STYLE = """<style>
 </style>"""
 
 
-def _page(path: str) -> st.Page:
+def _page(path: str, *, hidden: bool = False) -> st.Page:
     title, icon = {
         _WELCOME: (_("Welcome"), ":material/waving_hand:"),
         "pages/clinic/read.py": (_("Read"), ":material/radiology:"),
@@ -41,7 +42,9 @@ def _page(path: str) -> st.Page:
         "pages/models/performance.py": (_("Model performance"), ":material/monitoring:"),
         "pages/models/versions.py": (_("Versions"), ":material/deployed_code_history:"),
     }[path]
-    return st.Page(str(ROOT / path), title=title, icon=icon)
+    return st.Page(
+        str(ROOT / path), title=title, icon=icon, visibility="hidden" if hidden else "visible"
+    )
 
 
 def pages_for(person: Person | None) -> list[str]:
@@ -73,13 +76,26 @@ def run() -> None:
     )
     st.html(_STYLE)
     st.logo(str(ROOT / "assets/brand/logo.svg"), icon_image=str(ROOT / "assets/brand/mark.svg"))
+    watch_session()
     person = session.person()
     if "reading-list" in st.session_state:
         from core.ui.feedback_form import keep_comments
         from core.ui.reading_list import reading_list
 
         keep_comments(reading_list())
-    page = st.navigation(_sections(pages_for(person)), position="sidebar")
+    sections = _sections(pages_for(person))
+    # A bookmark or a page loaded anew, before anybody has signed in.
+    waiting = {} if person else {path: _page(path, hidden=True) for path, _permission in _PAGES}
+    if waiting:
+        sections[""] = [*sections[""], *waiting.values()]
+    page = st.navigation(sections, position="sidebar")
+    for path, hidden in waiting.items():
+        if page is hidden:
+            session.remember_wish(path)
+            st.switch_page(_WELCOME)
+    wish = session.take_wish() if person else ""
+    if wish in pages_for(person)[1:]:
+        st.switch_page(wish)
     with st.sidebar:
         _sidebar(person)
     try:

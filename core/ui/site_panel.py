@@ -74,7 +74,10 @@ def _form(task: str, label: str, person: Person, history: tuple[SitePrevalence, 
         left, right = st.columns([1, 2], gap="medium")
         share, reason = f"site-share-{place}", f"site-reason-{place}"
         left.number_input(
-            _("{label} among the scans read here, %").format(label=label.capitalize()),
+            # The browser marks a number beyond these, and says no word.
+            _("{label} among the scans read here, % ({low:g} to {high:g})").format(
+                label=label.capitalize(), low=low * 100, high=high * 100
+            ),
             low * 100,
             high * 100,
             value=None if in_force is None else round(in_force * 100, 3),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import OverreadError
-from core.model import versions
+from core.model import checked_versions
 from core.text import _
 from core.trust import Permission
 from core.ui import service, session
@@ -19,7 +19,8 @@ st.markdown(
     )
 )
 try:
-    found = versions(service.settings())
+    with st.spinner(_("Looking at the versions …")):
+        found = checked_versions(service.settings())
 except OverreadError as error:
     st.error(str(error), icon=":material/error:")
     st.stop()

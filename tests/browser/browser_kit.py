@@ -71,10 +71,15 @@ class Server:
 
 
 def start_server(
-    script: str, var: Path, *, wait: float = 60.0, options: tuple[str, ...] = ()
+    script: str,
+    var: Path,
+    *,
+    wait: float = 60.0,
+    options: tuple[str, ...] = (),
+    port: int | None = None,
 ) -> Server:
-    """Run ``streamlit run script`` on a free port of its own until it answers."""
-    port = free_port()
+    """Run ``streamlit run script`` until it answers, on a free port if none is given."""
+    port = free_port() if port is None else port
     var.mkdir(parents=True, exist_ok=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}
     env |= {"OVERREAD_VAR": str(var), "PYTHONPATH": str(ROOT)}

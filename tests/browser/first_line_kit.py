@@ -20,12 +20,12 @@ CASE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}")
 COMMENT = "Xylophone shadow at nine o'clock"
 
 
-def start_app(var: Path, models: Path) -> Server:
-    """Run the app on a folder of its own with these models."""
+def start_app(var: Path, models: Path, *, port: int | None = None) -> Server:
+    """Run the app on a folder of its own with these models; on a free port if none is given."""
     var.mkdir(exist_ok=True)
     if not (var / "models").exists():
         (var / "models").symlink_to(models)
-    return start_server("app.py", var)
+    return start_server("app.py", var, port=port)
 
 
 def uploaded(scan: Scan) -> Scan:

@@ -23,6 +23,7 @@ from core.model import (
     Predictor,
     VersionState,
     before,
+    checked_versions,
     find_bundle,
     keep_active,
     list_bundles,
@@ -244,3 +245,37 @@ def test_the_list_shows_the_figures_of_a_card_and_nothing_where_it_has_none(own:
 def test_the_listing_of_bundles_stays_whatever_is_promoted(own: Settings) -> None:
     promote(own, BOSS, "tiny", "1.0")
     assert [entry.version for entry in list_bundles(own, "tiny")] == ["3.0", "2.0", "1.0"]
+
+
+def test_going_back_leads_to_what_answered_and_not_to_what_is_gone(own: Settings) -> None:
+    promote(own, BOSS, "tiny", "1.0")
+    promote(own, BOSS, "tiny", "2.0")
+    shutil.rmtree(folder(own, "2.0"))
+    # The last good one answers, and is what the next switch comes from.
+    assert active(own) == "1.0"
+    promote(own, BOSS, "tiny", "3.0")
+    assert before(own, "tiny").version == "1.0"
+    rollback(own, BOSS, "tiny")
+    assert active(own) == "1.0"
+    # Before that 2.0 was chosen, which is gone; what was active before anybody chose is not.
+    assert before(own, "tiny").version == "3.0"
+    rollback(own, BOSS, "tiny")
+    assert active(own) == "3.0"
+
+
+def test_going_back_to_what_is_active_says_that_it_is(own: Settings) -> None:
+    for version in ("1.0", "2.0"):
+        promote(own, BOSS, "tiny", version)
+    with pytest.raises(SwitchRefused, match="made active last"):
+        rollback(own, BOSS, "tiny", to="2.0")
+    assert active(own) == "2.0"
+
+
+def test_a_damaged_bundle_that_was_copied_in_is_not_called_active(own: Settings) -> None:
+    shutil.copytree(folder(own, "3.0"), folder(own, "4.0"))
+    card = folder(own, "4.0") / "card.json"
+    card.write_text(card.read_text().replace('"3.0"', '"4.0"'))
+    spoil(own, "4.0")
+    found = {each.version: each.state for each in checked_versions(own, "tiny")}
+    assert found["4.0"] is VersionState.UNUSABLE
+    assert found["3.0"] is VersionState.ACTIVE

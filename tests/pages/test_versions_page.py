@@ -106,7 +106,7 @@ def test_two_administrators_do_not_overrule_each_other_unseen(site: Path, app: A
     promote(service.settings(), ADMINISTRATOR, TASK, "902.0", "quicker")
     app.text_input(key="switch-reason").input("mine")
     press(app, "switch-confirm")
-    assert "Somebody else has switched" in words(app)
+    assert "Another version is active by now" in words(app)
     assert [s.reason for s in read_switches(service.settings(), TASK)] == ["first", "quicker"]
 
 
@@ -118,7 +118,7 @@ def test_a_refused_switch_shows_what_is_active_now(site: Path, app: AppTest) -> 
     app.text_input(key="switch-reason").input("mine")
     press(app, "switch-confirm")
     said = words(app)
-    assert "Somebody else has switched" in said
+    assert "Another version is active by now" in said
     assert "Go back to version 901.0" in [button.label for button in app.button]
     assert f"promote-{TASK}-902.0-site" not in [button.key for button in app.button]
     assert "after a restart" not in said

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import LearningError
+from core.learning.rows import Row
 from core.text import _
 
 _ENTRIES = ("title", "intended_use", "limits", "data", "tried")
@@ -32,7 +34,11 @@ def read_about(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         about = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise LearningError(
+            _("The file with the card's texts cannot be read from disk; check how it is written.")
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise _unreadable() from error
     if not isinstance(about, dict):
         raise _unreadable()
@@ -54,6 +60,17 @@ def read_about(path: Path | None) -> dict[str, Any]:
                 )
             )
     return about
+
+
+def check_sources(about: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Refuse texts of a dataset that is not among those that are read.
+
+    Raises
+    ------
+    LearningError
+        There is one: its licence would be missing from the card after hours of work.
+    """
+    _known(about.get("data", {}), tuple(dict.fromkeys(row.source for row in rows)))
 
 
 def _known(entries: dict[str, Any], known: tuple[str, ...]) -> None:

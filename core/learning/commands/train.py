@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import DatasetError, LearningError
 from core.learning.architectures import LESION_NET, SEED_CNN
-from core.learning.commands.about import read_about
+from core.learning.commands.about import check_sources, read_about
 from core.learning.commands.bundle import APPROVED, POSITIVE, card_of_run, write_bundle_of
 from core.learning.commands.common import (
     add_label_names,
@@ -214,24 +214,30 @@ def run_train(args: argparse.Namespace) -> int:
         args, config, about, (OperatingPoint(APPROVED, 0.5),), Outputs(), InputSpec(config.size)
     )
     rows = _rows(args, known_labels(config.labels, POSITIVE))
+    check_sources(about, rows)
     rows = [as_known(row, config.labels, POSITIVE) for row in rows]
     training = [row for row in rows if row.split == "train"]
     watched = [row for row in rows if row.split == "val"]
     if not training or not watched:
         raise DatasetError(_("Training needs rows with split train, and rows with split val."))
     _check_start(config, args.folds, rows)
-    fitted = fit_folds(
-        training,
-        watched,
-        config,
-        args.out,
-        folds=args.folds,
-        positive=POSITIVE,
-        runs=args.runs,
-        start_share=args.start_share,
-        resume=args.resume,
-        progress=_progress(args, config),
-    )
+    try:
+        fitted = fit_folds(
+            training,
+            watched,
+            config,
+            args.out,
+            folds=args.folds,
+            positive=POSITIVE,
+            runs=args.runs,
+            start_share=args.start_share,
+            resume=args.resume,
+            progress=_progress(args, config),
+        )
+    except KeyboardInterrupt:
+        words = _("Interrupted: --resume goes on from the last whole epoch.")
+        sys.stderr.write(f"\n{words}\n")
+        raise
     write_bundle_of(fitted, config, rows, args, about)
     return 0
 
