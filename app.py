@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 
 from core.ui import service, shell
 from core.ui.media import media_routes
@@ -34,6 +35,10 @@ app = st.App(
     routes=[*media_routes(), *session_routes()],
     middleware=[Middleware(service.LoopbackOnly)],
 )
+
+# Until the first ``st.navigation`` of the process, Streamlit takes the folder ``pages`` for its
+# older kind of pages, and tells the first who comes with a bookmark that there is no such page.
+PagesManager.uses_pages_directory = False
 
 if st.runtime.scriptrunner.get_script_run_ctx(suppress_warning=True) is not None:
     shell.run()
