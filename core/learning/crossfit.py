@@ -116,8 +116,12 @@ def parts(
     Raises
     ------
     DatasetError
-        There are too few rows to train on and to calibrate with.
+        A label has no image, or there are too few rows to train on and to calibrate with.
     """
+    if not rows:
+        raise DatasetError(_("Training needs rows with split train, and rows with split val."))
+    # Before any part of them: a label that is missing altogether is not a matter of too few.
+    check_classes(rows, config.labels)
     if folds == 1:
         found = [hold_out(rows, CALIBRATION_SHARE, config.seed)]
     else:
@@ -128,8 +132,6 @@ def parts(
     if folds > 1 and any(not held for _fit, held in found):
         raise DatasetError(_("There are fewer cases than folds: train in fewer folds."))
     kept = [row for _fit, held in found for row in held]
-    if not rows:
-        raise DatasetError(_("Training needs rows with split train, and rows with split val."))
     if any(not fit for fit, _held in found) or not kept:
         raise DatasetError(
             _("There are too few cases to keep some aside for calibration: add cases.")

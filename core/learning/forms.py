@@ -134,13 +134,18 @@ def check_classes(rows: Sequence[Row], labels: Sequence[str]) -> None:
         A label has no image.
     """
     counts = Counter(row.label for row in rows)
-    if any(not counts[label] for label in labels):
-        raise no_image_of_a_label()
+    for label in labels:
+        if not counts[label]:
+            raise no_image_of(label)
 
 
-def no_image_of_a_label() -> DatasetError:
+def no_image_of(label: str) -> DatasetError:
     """Return the error that a label has no image to learn from."""
-    return DatasetError(_("A label has no training image; add some or leave the label out."))
+    return DatasetError(
+        _("The label {label} has no training image; add some or leave the label out.").format(
+            label=label
+        )
+    )
 
 
 def _from_manifest(

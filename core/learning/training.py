@@ -17,7 +17,7 @@ from core.errors import LearningError
 from core.learning.architectures import LESION_NET, SEED_CNN, Network, build_network
 from core.learning.batches import batches
 from core.learning.dataset import Arrays
-from core.learning.forms import no_image_of_a_label
+from core.learning.forms import no_image_of
 from core.learning.lesion_net import CLASS_LOGITS, LESION, LESION_COARSE, SUSPICION
 from core.learning.losses import class_loss, lesion_loss, one_unit_loss, suspicion_loss
 from core.learning.runs import RunRecord
@@ -161,7 +161,7 @@ def train(
 
     counts = np.bincount(arrays.labels, minlength=len(config.labels))
     if counts.min() == 0:
-        raise no_image_of_a_label()
+        raise no_image_of(config.labels[int(counts.argmin())])
     if config.patience and watch is None:
         raise LearningError(_("Stopping early needs rows to watch."))
     keras.utils.set_random_seed(config.seed)

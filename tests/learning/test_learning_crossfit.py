@@ -64,10 +64,20 @@ def test_a_fold_does_not_depend_on_the_order_of_the_rows() -> None:
     assert [Counter(fold) for fold in folds_of(rows, 3, seed=6)] != [Counter(f) for f in one]
 
 
+@pytest.mark.parametrize(
+    ("folds", "said"), [(1, "malignant one and another one"), (3, "no training image")]
+)
+def test_one_case_of_a_kind_is_too_few_to_train_and_to_calibrate(folds: int, said: str) -> None:
+    labels = ["malignant", "normal", *["benign"] * 28]
+    rows = [_row(n, label, f"case-{n}") for n, label in enumerate(labels)]
+    with pytest.raises(DatasetError, match=said):
+        parts(rows, folds, CONFIG, "malignant")
+
+
 @pytest.mark.parametrize("folds", [1, 3])
-def test_too_few_cases_to_calibrate_are_said(folds: int) -> None:
-    rows = [_row(n, "benign", f"case-{n}") for n in range(30)]
-    with pytest.raises(DatasetError, match="malignant one and another one"):
+def test_a_label_without_any_image_is_named_and_not_called_too_few(folds: int) -> None:
+    rows = [_row(n, LABELS[n % 2], f"case-{n}") for n in range(30)]
+    with pytest.raises(DatasetError, match=f"The label {LABELS[2]} has no training image"):
         parts(rows, folds, CONFIG, "malignant")
 
 
