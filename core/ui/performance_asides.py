@@ -60,8 +60,14 @@ def show_beside_reader(rated: BesideReader) -> None:
     with st.container(horizontal=True, gap="medium", key="beside-reader"):
         for name, title in titles.items():
             figure = rated.figures[name]
-            value = f"{figure.value:+.3f}" if name == "difference" else number(figure)
+            value, beside = number(figure), in_brackets(figure, False)
+            if name == "difference" and figure.low is not None and figure.high is not None:
+                # A dash between two numbers that may be negative would be read as a sign.
+                value = f"{figure.value:+.3f}"
+                beside = _("95%: {low} to {high}").format(
+                    low=f"{figure.low:+.3f}", high=f"{figure.high:+.3f}"
+                )
             st.metric(
-                title, value, delta=in_brackets(figure, False), delta_color="off",
+                title, value, delta=beside, delta_color="off",
                 delta_arrow="off", width="content",
             )  # fmt: skip

@@ -140,7 +140,7 @@ def test_a_model_that_ranks_no_better_than_the_reader_says_so(
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert shown["Reader's category"] == ("0.835", "95%: 0.700–0.900")
     assert shown["This model"] == ("0.812", "95%: 0.700–0.900")
-    assert shown["Model less reader"] == ("-0.022", "95%: -0.100–0.050")
+    assert shown["Model less reader"] == ("-0.022", "95%: -0.100 to +0.050")
 
 
 def test_a_report_of_another_model_is_refused_in_words(app: AppTest, own_models: Path) -> None:
