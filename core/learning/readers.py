@@ -29,7 +29,7 @@ def beside_reader(scored: Scored) -> dict[str, Any]:
         ``n``, ``positives``, ``not_understood`` (scans with a word that is no category), and as
         ``{"value", "low", "high"}`` (95 %, whole groups resampled) ``reader`` and ``model``, the
         ROC-AUC of each, and ``difference``, model less reader. Empty where fewer than
-        ten positives or ten others have a category.
+        ten positives or ten others have a category, or all are of one group.
     """
     words = scored.attributes.get("birads")
     if words is None:
@@ -48,6 +48,9 @@ def beside_reader(scored: Scored) -> dict[str, Any]:
 
     both = (positive, ~positive)
     found = intervals(resample(rated, areas), {"reader": both, "model": both})
+    if "difference" not in found:
+        # Of one group nothing is known of how sure a difference is.
+        return {}
     odd = sum(bool(word.strip()) and not each for word, each in zip(words, given, strict=True))
     counts = {"n": len(positive), "positives": int(positive.sum()), "not_understood": int(odd)}
     return counts | found

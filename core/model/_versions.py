@@ -135,11 +135,16 @@ def checked_versions(settings: Settings, task: str | None = None) -> tuple[Model
     What was made active was loaded then, and what ships is tested; of what was only copied into
     the folder, nothing but loading it tells whether it is what answers.
     """
-    for each in versions(settings, task):
-        if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped):
-            with suppress(ModelError):
-                Predictor.load(each.task, settings=settings)
-    return versions(settings, task)
+    found = versions(settings, task)
+    untried = [
+        each
+        for each in found
+        if each.state is VersionState.ACTIVE and not (each.chosen or each.shipped)
+    ]
+    for each in untried:
+        with suppress(ModelError):
+            Predictor.load(each.task, settings=settings)
+    return versions(settings, task) if untried else found
 
 
 def _of_task(settings: Settings, task: str) -> list[ModelVersion]:

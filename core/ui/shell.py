@@ -83,7 +83,8 @@ def run() -> None:
         from core.ui.reading_list import reading_list
 
         keep_comments(reading_list())
-    sections = _sections(pages_for(person))
+    mine = pages_for(person)
+    sections = _sections(mine)
     # A bookmark or a page loaded anew, before anybody has signed in.
     waiting = {} if person else {path: _page(path, hidden=True) for path, _permission in _PAGES}
     if waiting:
@@ -94,7 +95,7 @@ def run() -> None:
             session.remember_wish(path)
             st.switch_page(_WELCOME)
     wish = session.take_wish() if person else ""
-    if wish in pages_for(person)[1:]:
+    if wish in mine[1:]:
         st.switch_page(wish)
     with st.sidebar:
         _sidebar(person)

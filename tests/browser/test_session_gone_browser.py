@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser_kit import Watched
+from browser_kit import Server, Watched
 from first_line_kit import COMMENT, fill_in, idle, phantom, read_a_scan, receipt, start_app, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -54,34 +54,30 @@ def test_a_doctor_whose_server_was_started_anew_is_told_before_clicking_send(
 
 
 def test_a_connection_that_breaks_for_a_moment_costs_nothing_and_alarms_nobody(
-    open_page: Callable[..., Watched], models: Path, tmp_path: Path
+    open_page: Callable[..., Watched], server: Server
 ) -> None:
-    server = start_app(tmp_path / "var", models)
-    try:
-        watched = open_page(server.address)
-        page = watched.page
-        page.add_init_script(f"({_KEEP_SOCKETS})()")
-        page.reload()
-        read_a_scan(page, phantom(4))
-        fill_in(page)
-        asked: list[int] = []
-        page.on(
-            "response",
-            lambda answer: asked.append(answer.status) if "/session/" in answer.url else None,
-        )
-        page.evaluate("() => window.sockets.forEach((socket) => socket.close())")
-        until(page, lambda: bool(asked), "asking for its session")
-        assert asked == [204]
-        page.get_by_role("button", name="Send feedback").click()
-        receipt(page).wait_for()
-        assert page.get_by_role("alert").filter(has_text="nothing can be sent").count() == 0
-    finally:
-        server.stop()
+    page = open_page(server.address).page
+    page.add_init_script(f"({_KEEP_SOCKETS})()")
+    page.reload()
+    read_a_scan(page, phantom(4))
+    fill_in(page)
+    asked: list[int] = []
+    page.on(
+        "response",
+        lambda answer: asked.append(answer.status) if "/session/" in answer.url else None,
+    )
+    page.evaluate("() => window.sockets.forEach((socket) => socket.close())")
+    until(page, lambda: bool(asked), "asking for its session")
+    assert asked == [204]
+    page.get_by_role("button", name="Send feedback").click()
+    receipt(page).wait_for()
+    assert page.get_by_role("alert").filter(has_text="The server was started anew").count() == 0
 
 
 def test_a_bookmark_of_a_page_leads_there_once_somebody_has_signed_in(
     open_page: Callable[..., Watched], models: Path, tmp_path: Path
 ) -> None:
+    # A server of its own: the first page that anybody opens there is the bookmark's.
     server = start_app(tmp_path / "var", models)
     try:
         # Not watched for errors: below a page's address Streamlit's browser looks for its server

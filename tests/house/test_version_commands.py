@@ -126,6 +126,19 @@ def test_a_promoted_version_that_broke_stands_in_the_list_with_its_reason(
     assert "*" in found["2.0"]
 
 
+def test_why_a_damaged_version_cannot_be_active_is_told_once(
+    site: Settings, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = site.model_roots[0] / "tiny" / "1.0" / "model.keras"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    assert main(["promote", "tiny", "1.0"]) == 1
+    assert (
+        len([line for line in capsys.readouterr().err.splitlines() if "Loading" not in line]) == 1
+    )
+    # At a shell the log is on stderr as well.
+    assert not [entry for entry in caplog.records if "is not used" in entry.getMessage()]
+
+
 def test_the_document_names_every_state_option_and_intensity() -> None:
     from typing import get_args
 

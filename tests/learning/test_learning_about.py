@@ -84,3 +84,20 @@ def test_train_says_it_before_it_makes_a_run(
     assert main(["train", str(ward), "--out", str(run), "--about", str(about)]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not run.exists()
+
+
+def test_texts_of_a_dataset_that_is_not_read_are_refused_before_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward, run = phantom_folder(tmp_path / "ward"), tmp_path / "run"
+    about = written(tmp_path / "about.json", {"data": {"warb": {"licence": "CC0"}}})
+    assert main(["train", str(ward), "--out", str(run), "--about", str(about)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert '"warb"' in line
+    assert line.endswith("Known are: ward.")
+    assert not run.exists()
+
+
+def test_a_file_of_texts_that_is_not_there_is_not_called_bad_json(tmp_path: Path) -> None:
+    with pytest.raises(LearningError, match="cannot be read from disk"):
+        read_about(tmp_path / "none.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,13 @@ def test_the_heat_judged_is_that_of_the_predicted_class(
     found = score([row], reader, LABELS, "malignant")
     assert reader.asked == wanted
     assert found.cam_pointing[0] == 1
+
+
+def test_one_category_is_one_subgroup_however_readers_wrote_it(row: Row) -> None:
+    written = ("4", "4.0", "BI-RADS 4", "4a", "BIRADS4A", "IV", "")
+    rows = [replace(row, about={"birads": word}) for word in written]
+    found = score(rows, _reader(), LABELS, "malignant").attributes["birads"]
+    assert found.tolist() == ["4", "4", "4", "4A", "4A", "IV", ""]
 
 
 def test_a_scan_without_lesion_has_no_overlap(row: Row) -> None:

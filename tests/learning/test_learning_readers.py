@@ -94,6 +94,13 @@ def test_too_few_cancers_with_a_category_say_nothing() -> None:
     assert beside_reader(data[few]) == {}
 
 
+def test_scans_of_one_patient_alone_say_nothing_and_break_no_evaluation() -> None:
+    data = replace(rated()[0], group=np.full(120, "one"))
+    assert beside_reader(data) == {}
+    report = full_report(data, POINTS, "balanced") | ORIGIN
+    assert "Beside the reader" not in report_html(report, CARD).decode()
+
+
 def test_what_the_report_says_of_readers_reaches_the_page_unchanged() -> None:
     data = rated()[0]
     report = full_report(data, POINTS, "balanced")

@@ -279,3 +279,13 @@ def test_a_damaged_bundle_that_was_copied_in_is_not_called_active(own: Settings)
     found = {each.version: each.state for each in checked_versions(own, "tiny")}
     assert found["4.0"] is VersionState.UNUSABLE
     assert found["3.0"] is VersionState.ACTIVE
+
+
+def test_going_back_leads_to_what_stood_in_for_a_damaged_version(own: Settings) -> None:
+    promote(own, BOSS, "tiny", "1.0")
+    promote(own, BOSS, "tiny", "2.0")
+    (folder(own, "2.0") / "card.json").write_text("{}")
+    assert active(own) == "1.0"
+    promote(own, BOSS, "tiny", "3.0")
+    rollback(own, BOSS, "tiny")
+    assert active(own) == "1.0"

@@ -127,6 +127,19 @@ def test_an_attached_report_is_shown_with_its_intervals(app: AppTest, own_models
     assert any("reliability, confusion matrix, operating points" in i.value for i in app.info)
 
 
+def test_figures_at_the_approved_point_are_not_called_figures_at_one_half(
+    app: AppTest, own_models: Path
+) -> None:
+    figure = {"value": 0.8123, "low": 0.7, "high": 0.9}
+    told = {"n": 50, "coverage": 0.8, "threshold": 0.24, "accuracy": figure, "recall": figure}
+    attach(own_models, report(digest()) | {"answered": told})
+    visit(app, "clinician")
+    assert "Malignant from 24% on." in words(app)
+    labels = [metric.label for metric in app.metric]
+    assert {"Accuracy", "Sensitivity"} <= set(labels)
+    assert not [label for label in labels if "50%" in label]
+
+
 def test_a_model_that_ranks_no_better_than_the_reader_says_so(
     app: AppTest, own_models: Path
 ) -> None:

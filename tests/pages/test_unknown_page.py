@@ -112,6 +112,19 @@ def test_nothing_of_the_answer_is_seen_before_a_reason_is_kept(refusing: AppTest
     assert item.read_despite == ("unknown_scan",)
 
 
+def test_exploring_a_picture_that_is_not_known_restates_nothing_and_says_so_once(
+    refusing: AppTest,
+) -> None:
+    upload(refusing, ("a.png", scan_bytes()))
+    look_anyway(refusing)
+    refusing.session_state["explore-open"] = True
+    refusing.run()
+    said = words(refusing)
+    assert said.count("These figures are of scans the model knows") == 1
+    assert "Flagged that are" not in said
+    assert "Predictive values" not in said
+
+
 def test_the_reason_and_the_refusal_go_with_the_feedback_and_to_the_reviewer(
     refusing: AppTest,
 ) -> None:
